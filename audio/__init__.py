@@ -1,0 +1,17 @@
+"""Knows sound: sessions, chunks, the object store, the analysis, the session's socket.
+
+The life of a chunk:
+
+1. A session begins (`sessions.start`) and its call is opened.
+2. A chunk arrives (`chunks.accept`): its bytes are looked at (`containers.py`), its row is claimed, its object
+   stored (`blobs.py`), its row marked uploaded, a job made; only then is the upload answered.
+3. The job is sent to the queue of its kind (`jobs.dispatch`). That is best effort; a sweep sends again what
+   nobody works on (`jobs.sweep`).
+4. A worker claims the job (`jobs.claim`), keeps its lease alive and does the work (`hearing.py`): analysis first,
+   announced at once; transcription on a queue of its own.
+5. What was said goes into the call, once however often the job ran.
+6. Each step is announced to whoever watches (`live.py`, `consumers.py`).
+7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`).
+
+States move along the tables of `states.py`. The app imports `calls` and `metrics`, and no app above.
+"""

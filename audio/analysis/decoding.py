@@ -1,0 +1,96 @@
+"""Stored bytes → samples. The only place that decodes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from av import AudioFrame, AudioResampler
+from av.container import InputContainer
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from audio.containers import MOST_PACKETS, Container, first_audio, open_container
+from audio.errors import NoAudio, NotAudio, TooLong, Undecodable
+
+# What every engine here was trained on.
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """Samples as float32 in -1…1, of shape (channels, n), `sample_rate` of them a second."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int = SAMPLE_RATE
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return float(self.samples.shape[1] / self.sample_rate)
+
+    @property
+    def mono(self) -> NDArray[np.float32]:
+        """The mean of the channels, of shape (n,)."""
+        mixed: NDArray[np.float32] = self.samples.mean(axis=0, dtype=np.float32)
+        return mixed
+
+
+def decode(body: bytes, *, channels: int, container: Container, longest_seconds: float = 125.0) -> Sound:
+    """The first audio stream of `body` at 16 kHz, mixed down to `channels` (1 or 2); a mono file always gives one.
+
+    Damaged or truncated input gives what can be had, without an error: compare `duration` with what was declared.
+    Raises Undecodable when nothing can be had; TooLong when it goes on past `longest_seconds`, which a container that
+    lies about lengths can do after passing the door.
+    """
+    try:
+        with open_container(body, container) as source:
+            # A mono stream is kept so: FFmpeg would make two channels of it, each 3 dB down.
+            layout = "stereo" if first_audio(source).codec_context.channels > 1 else "mono"
+            pieces = list(_bounded(_resampled(source, layout), longest_seconds))
+    except (NoAudio, NotAudio, FFmpegError, ValueError, MemoryError) as error:
+        raise Undecodable(f"The {container.name} file cannot be decoded.") from error
+    if not pieces:
+        raise Undecodable(f"Nothing in the {container.name} file can be decoded.")
+    sound = Sound(np.concatenate(pieces, axis=1))
+    # The mean in place of FFmpeg's own mix, which adds 3 dB and may clip.
+    return sound if channels == 2 else Sound(sound.mono[np.newaxis])
+
+
+def _resampled(source: InputContainer, layout: str) -> Iterator[NDArray[np.float32]]:
+    """Pieces of shape (channels, n) at 16 kHz."""
+    resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+    for frame in _frames(source):
+        try:
+            pieces = resampler.resample(frame)
+        except (FFmpegError, ValueError):
+            # The rate or the channels change in mid-stream, as they do in damaged files: this is where it ends.
+            break
+        for piece in pieces:
+            yield piece.to_ndarray().astype(np.float32, copy=False)
+    for piece in resampler.resample(None):
+        yield piece.to_ndarray().astype(np.float32, copy=False)
+
+
+def _frames(source: InputContainer) -> Iterator[AudioFrame]:
+    """Decoded frames up to the point where the demuxer fails; packets that do not decode are left out."""
+    packets = source.demux(first_audio(source))
+    for _ in range(MOST_PACKETS):
+        try:
+            packet = next(packets, None)
+        except FFmpegError:
+            return
+        if packet is None:
+            return
+        try:
+            yield from packet.decode()
+        except FFmpegError:
+            continue
+
+
+def _bounded(pieces: Iterator[NDArray[np.float32]], longest_seconds: float) -> Iterator[NDArray[np.float32]]:
+    samples = 0
+    for piece in pieces:
+        samples += piece.shape[1]
+        if samples > longest_seconds * SAMPLE_RATE:
+            raise TooLong(f"The audio is longer than {longest_seconds:g} seconds.")
+        yield piece

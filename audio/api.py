@@ -1,0 +1,132 @@
+import uuid
+from typing import ClassVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from audio import chunks, headers, hearing, sessions
+from audio.errors import BadChunk, UnknownChunk
+from audio.models import AudioChunk, AudioSession
+from audio.serializers import (
+    ChunkSerializer,
+    NewSessionSerializer,
+    SessionSerializer,
+    TotalChunksSerializer,
+)
+
+_CHUNK_HEADERS = [
+    OpenApiParameter("Content-Digest", str, "header", description="RFC 9530, `sha-256=:…:`"),
+    OpenApiParameter("X-Start-Time", float, "header", description="Seconds from the start of the recording"),
+    OpenApiParameter("X-Sample-Range", str, "header", description="`first-last/rate`"),
+    OpenApiParameter("X-Captured-At", OpenApiTypes.DATETIME, "header"),
+]
+_INDEX = OpenApiParameter("index", int, "path", description="From 0")
+
+
+class SessionList(GenericAPIView[AudioSession]):
+    capabilities: ClassVar = {"GET": "recordings.read", "POST": "recordings.write"}
+    serializer_class = SessionSerializer
+    queryset = AudioSession.objects.none()
+
+    @extend_schema(operation_id="list_sessions", responses=SessionSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The recordings that you may see, newest first."""
+        page = self.paginate_queryset(AudioSession.objects.visible_to(request.user))
+        return self.get_paginated_response(SessionSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="start_session",
+        request=NewSessionSerializer,
+        responses={201: SessionSerializer, 200: SessionSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Begin a recording: 201, or 200 with the session that has this id already."""
+        given = NewSessionSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted = dict(given.validated_data)
+        session, is_new = sessions.start(request.user, session_id=wanted.pop("id", None), **wanted)
+        return Response(
+            SessionSerializer(session).data, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        )
+
+
+class SessionDetail(APIView):
+    capabilities: ClassVar = {"GET": "recordings.read"}
+
+    @extend_schema(responses=SessionSerializer)
+    def get(self, request: Request, session_id: uuid.UUID) -> Response:
+        return Response(SessionSerializer(sessions.find(request.user, session_id)).data)
+
+
+class SessionComplete(APIView):
+    capabilities: ClassVar = {"POST": "recordings.write"}
+
+    @extend_schema(request=TotalChunksSerializer, responses=SessionSerializer)
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        """Say how many chunks there are: 200, or 409 naming those `owed`; the session then ends by itself."""
+        session = sessions.find(request.user, session_id)
+        given = TotalChunksSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(SessionSerializer(sessions.complete(session, **given.validated_data)).data)
+
+
+class ChunkList(GenericAPIView[AudioChunk]):
+    capabilities: ClassVar = {"GET": "recordings.read"}
+    serializer_class = ChunkSerializer
+    queryset = AudioChunk.objects.none()
+
+    @extend_schema(operation_id="list_chunks", responses=ChunkSerializer(many=True))
+    def get(self, request: Request, session_id: uuid.UUID) -> Response:
+        """The chunks of a recording with their states, newest first."""
+        session = sessions.find(request.user, session_id)
+        page = self.paginate_queryset(session.chunks.stored())
+        return self.get_paginated_response(ChunkSerializer(page, many=True).data)
+
+
+class ChunkDetail(APIView):
+    capabilities: ClassVar = {"PUT": "recordings.write"}
+
+    @extend_schema(
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        parameters=[*_CHUNK_HEADERS, _INDEX],
+        responses={201: ChunkSerializer, 200: ChunkSerializer},
+    )
+    def put(self, request: Request, session_id: uuid.UUID, index: str) -> Response:
+        """Store a chunk: 201; 200 when the same bytes are there already; 409 when other bytes are."""
+        session = sessions.find(request.user, session_id)
+        chunk, is_new = chunks.accept(
+            session,
+            index=_whole_number(index),
+            # The body as it is: what it holds is told by its content, not by its type.
+            body=request.body,
+            declared=headers.declared(request.headers),
+        )
+        return Response(
+            ChunkSerializer(chunk).data, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        )
+
+
+class ChunkRetry(APIView):
+    capabilities: ClassVar = {"POST": "recordings.retry"}
+
+    @extend_schema(request=None, parameters=[_INDEX], responses=ChunkSerializer)
+    def post(self, request: Request, session_id: uuid.UUID, index: str) -> Response:
+        """Have a chunk analysed again, from the start."""
+        session = sessions.find(request.user, session_id)
+        chunk = chunks.find(session, _whole_number(index))
+        if chunk is None:
+            raise UnknownChunk(f"Chunk {index} of this session is not stored.")
+        hearing.try_again(chunk)
+        chunk.refresh_from_db()
+        return Response(ChunkSerializer(chunk).data)
+
+
+def _whole_number(index: str) -> int:
+    if not (index.isascii() and index.isdigit() and len(index) < 10):
+        raise BadChunk("A chunk's index is a whole number from 0.", fields={"index": [index[:32]]})
+    return int(index)

@@ -1,0 +1,180 @@
+"""Accepts chunks so that an acknowledged one is never lost.
+
+The order matters: look at the bytes, claim the row by (session, index) with their digest, store the object, mark
+the row uploaded and make its job in one transaction, answer. Whatever dies in between, the same bytes sent again
+take the claim over; other bytes never do, so a losing upload cannot overwrite an acknowledged object.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from audio import blobs, containers, jobs, live, sessions
+from audio.containers import Inspection
+from audio.errors import BadChunk, BodyTooLarge, ChunkConflict, EmptyBody, StoreUnavailable, UploadInProgress, WrongDigest
+from audio.models import AudioChunk, AudioSession
+from audio.serializers import ChunkSerializer
+from audio.states import JobKind, UploadStatus
+from metrics import timings
+
+log = structlog.get_logger("earshot.chunks")
+
+# Where a chunk is put when it comes before its predecessor and does not say where it begins.
+USUAL_CHUNK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRange:
+    """The recorder's own count of samples, first and last included, at `rate` a second."""
+
+    first: int
+    last: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the sender says of a chunk; all of it may be absent."""
+
+    digest: bytes | None = None
+    start_time: float | None = None
+    samples: SampleRange | None = None
+    captured_at: datetime | None = None
+
+
+def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared) -> tuple[AudioChunk, bool]:
+    """Store a chunk for good. Returns its row and whether it is new; the same bytes again are no news.
+
+    Raises BadChunk, EmptyBody, BodyTooLarge, WrongDigest, NotAudio, NoAudio or TooLong and keeps nothing;
+    ChunkConflict when other bytes are there already; UploadInProgress or StoreUnavailable when sending it again
+    a moment later will do.
+    """
+    received_at = timezone.now()
+    if not 0 <= index < sessions.MOST_CHUNKS:
+        raise BadChunk(f"A chunk's index is from 0 to {sessions.MOST_CHUNKS - 1}.", fields={"index": [index]})
+    digest = _digest_of(body, declared.digest)
+    known = AudioChunk.objects.filter(session=session, chunk_index=index).first()
+    if known and known.upload_status == UploadStatus.UPLOADED:
+        return _same_again(known, digest.hex()), False
+    with timings.measured("upload.inspect"):
+        inspection = containers.inspect(body, longest_seconds=settings.EARSHOT_LONGEST_CHUNK_SECONDS)
+    chunk, ours = _claim(
+        session,
+        index,
+        {
+            "checksum": digest.hex(),
+            "file_size_bytes": len(body),
+            "received_at": received_at,
+            **_described(session, index, inspection, declared),
+        },
+    )
+    if not ours:
+        return _same_again(chunk, digest.hex()), False
+    _store(chunk, body)
+    return _acknowledge(chunk), True
+
+
+def find(session: AudioSession, index: int) -> AudioChunk | None:
+    return session.chunks.stored().filter(chunk_index=index).first()
+
+
+def _digest_of(body: bytes, declared: bytes | None) -> bytes:
+    if not body:
+        raise EmptyBody("The chunk is empty. Send the audio as the request's body.")
+    if len(body) > settings.EARSHOT_LARGEST_CHUNK_BYTES:
+        raise BodyTooLarge(
+            f"The chunk has {len(body) / 2**20:.1f} MB; at most "
+            f"{settings.EARSHOT_LARGEST_CHUNK_BYTES / 2**20:.0f} MB are taken."
+        )
+    digest = hashlib.sha256(body)
+    if declared is not None and declared != digest.digest():
+        raise WrongDigest("The bytes do not match their Content-Digest: they were changed on the way. Send them again.")
+    return digest.digest()
+
+
+def _described(session: AudioSession, index: int, inspection: Inspection, declared: Declared) -> dict[str, Any]:
+    """The columns that tell what the chunk is and where on the recording it lies."""
+    begins = declared.start_time if declared.start_time is not None else _end_of_predecessor(session, index)
+    return {
+        "start_time_seconds": begins,
+        "duration_seconds": inspection.duration_seconds,
+        "end_time_seconds": begins + inspection.duration_seconds,
+        "first_sample": declared.samples.first if declared.samples else None,
+        "last_sample": declared.samples.last if declared.samples else None,
+        "sample_rate": declared.samples.rate if declared.samples else None,
+        "s3_key": f"{session.s3_base_key}chunk_{index:04d}.{inspection.container.extension}",
+        "content_type": inspection.container.content_type,
+        "captured_at": declared.captured_at,
+    }
+
+
+def _claim(session: AudioSession, index: int, values: dict[str, Any]) -> tuple[AudioChunk, bool]:
+    """The row and whether it is ours to store: made just now, or taken over from an upload that did not end."""
+    now, checksum = values["received_at"], values["checksum"]
+    chunk, made = AudioChunk.objects.get_or_create(
+        session=session, chunk_index=index, defaults={**values, "claimed_at": now}
+    )
+    if made or chunk.upload_status == UploadStatus.UPLOADED:
+        return chunk, made
+    stale = now - timedelta(seconds=settings.EARSHOT_UPLOAD_CLAIM_SECONDS)
+    taken_over = (
+        AudioChunk.objects.filter(pk=chunk.pk, checksum=checksum)
+        .filter(Q(upload_status=UploadStatus.FAILED) | Q(upload_status=UploadStatus.UPLOADING, claimed_at__lt=stale))
+        .update(upload_status=UploadStatus.UPLOADING, claimed_at=now, error="")
+    )
+    chunk.refresh_from_db()
+    if not taken_over and chunk.upload_status != UploadStatus.UPLOADED:
+        _same_again(chunk, checksum)
+        raise UploadInProgress("These bytes are being stored by another request at this moment. Send them again.")
+    return chunk, bool(taken_over)
+
+
+def _store(chunk: AudioChunk, body: bytes) -> None:
+    try:
+        with timings.measured("upload.store"):
+            blobs.put(chunk.s3_key, body, content_type=chunk.content_type)
+    except StoreUnavailable as error:
+        AudioChunk.objects.filter(pk=chunk.pk, upload_status=UploadStatus.UPLOADING).update(
+            upload_status=UploadStatus.FAILED, error=error.message
+        )
+        raise
+
+
+def _acknowledge(chunk: AudioChunk) -> AudioChunk:
+    """The moment after which the chunk is never lost: row and job are committed together."""
+    with transaction.atomic():
+        chunk.upload_status = UploadStatus.UPLOADED
+        chunk.stored_at = timezone.now()
+        chunk.stored_checksum = chunk.checksum
+        chunk.compressed_size_bytes = chunk.file_size_bytes
+        chunk.save(update_fields=["upload_status", "stored_at", "stored_checksum", "compressed_size_bytes"])
+        jobs.create(chunk, JobKind.ANALYSIS)
+        sessions.settle(chunk.session_id)
+    log.info("chunk_stored", session_id=str(chunk.session_id), chunk_index=chunk.chunk_index, bytes=chunk.file_size_bytes)
+    live.announce(
+        "chunk_stored",
+        str(chunk.session_id),
+        chunk_index=chunk.chunk_index,
+        chunk=ChunkSerializer(chunk).data,
+    )
+    return chunk
+
+
+def _same_again(chunk: AudioChunk, checksum: str) -> AudioChunk:
+    if chunk.checksum != checksum:
+        raise ChunkConflict(f"Chunk {chunk.chunk_index} is already stored with other bytes. Nothing was changed.")
+    return chunk
+
+
+def _end_of_predecessor(session: AudioSession, index: int) -> float:
+    if index == 0:
+        return 0.0
+    before = session.chunks.filter(chunk_index=index - 1).values_list("end_time_seconds", flat=True).first()
+    return before if before is not None else index * USUAL_CHUNK_SECONDS

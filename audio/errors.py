@@ -1,0 +1,105 @@
+"""What can go wrong with sound. `config/errors.py` says what each means over HTTP."""
+
+from typing import Any, ClassVar
+
+
+class AudioError(Exception):
+    """`code` is stable and for programs, the message is for people, `fields` points at what to correct."""
+
+    code: ClassVar[str] = "audio_error"
+
+    def __init__(self, message: str, *, fields: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields
+
+
+# --- The recording ---
+
+
+class UnknownSession(AudioError):
+    code = "unknown_session"
+
+
+class UnknownChunk(AudioError):
+    code = "unknown_chunk"
+
+
+class SessionConflict(AudioError):
+    """The session id is taken, or what is asked contradicts what is known."""
+
+    code = "session_conflict"
+
+
+class ChunksOwed(AudioError):
+    """The recording is declared complete but chunks are still missing; `fields["owed"]` lists their indexes."""
+
+    code = "chunks_owed"
+
+
+# --- The upload ---
+
+
+class BadChunk(AudioError):
+    """An index, header or form field that parses but cannot be right."""
+
+    code = "bad_chunk"
+
+
+class EmptyBody(AudioError):
+    code = "empty_body"
+
+
+class BodyTooLarge(AudioError):
+    code = "body_too_large"
+
+
+class WrongDigest(AudioError):
+    code = "wrong_digest"
+
+
+class ChunkConflict(AudioError):
+    """Other bytes are already stored under this index."""
+
+    code = "chunk_conflict"
+
+
+# --- The sound ---
+
+
+class NotAudio(AudioError):
+    code = "not_audio"
+
+
+class NoAudio(AudioError):
+    code = "no_audio"
+
+
+class TooLong(AudioError):
+    code = "audio_too_long"
+
+
+class Undecodable(AudioError):
+    code = "undecodable"
+
+
+# --- What may work a moment later ---
+
+
+class RetryableAudioError(AudioError):
+    """Nothing is wrong with the request; `retry_after_seconds` says when to send it again."""
+
+    retry_after_seconds: ClassVar[int] = 2
+
+
+class UploadInProgress(RetryableAudioError):
+    """The same bytes are being stored at this moment by another request."""
+
+    code = "upload_in_progress"
+
+
+class StoreUnavailable(RetryableAudioError):
+    """The object store did not take or give the bytes."""
+
+    code = "store_unavailable"
+    retry_after_seconds = 5

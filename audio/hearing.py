@@ -1,0 +1,277 @@
+"""What is done with a stored chunk, in order: analysed, transcribed, or given up."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import structlog
+from django.db import OperationalError, transaction
+from django.db.models import Max
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from audio import blobs, containers, jobs, live, sessions
+from audio.analysis import decoding, voice_activity
+from audio.analysis.decoding import Sound
+from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
+from audio.analysis.transcription import Transcriber, Utterance
+from audio.errors import AudioError, RetryableAudioError, Undecodable
+from audio.models import AnalysisJob, AudioChunk
+from audio.serializers import ChunkSerializer
+from audio.states import JobKind, ProcessingStatus
+from calls import conversations
+from calls.documents import Segment, Word, segment_id_of
+from calls.errors import RetryableCallError
+from metrics import timings
+
+log = structlog.get_logger("earshot.hearing")
+
+# Nothing is wrong with the chunk: a store is away. Such attempts do not count.
+PASSING = (RetryableAudioError, RetryableCallError, OperationalError)
+WORKER_DIED = "The worker died on every attempt."
+# Opus frames and resampling leave a decode this much off what was declared without anything being lost.
+TOLERATED_SHORTFALL_SECONDS = 0.1
+SIDES = ("agent", "client")
+UNKNOWN_SPEAKER = "unknown"
+
+T = TypeVar("T")
+
+
+def work(job_id: int, *, task_id: str) -> None:
+    """Do one job, if it is still to be done."""
+    job = jobs.claim(job_id, task_id=task_id)
+    if job is None:
+        return
+    with structlog.contextvars.bound_contextvars(
+        session_id=str(job.chunk.session_id), chunk_index=job.chunk.chunk_index, attempt=job.attempts
+    ):
+        try:
+            with jobs.lease_kept(job):
+                WORK[JobKind(job.kind)](job)
+        except PASSING as error:
+            log.warning("job_postponed", kind=job.kind, error=type(error).__name__)
+            jobs.put_back(job, error=_said_of(error), attempt_counts=False)
+        except Undecodable as error:
+            # The bytes will not change; trying again is no use.
+            give_up(job, error=error.message)
+        except Exception as error:
+            log.exception("job_attempt_failed", kind=job.kind)
+            if jobs.is_exhausted(job):
+                give_up(job, error=_said_of(error))
+            else:
+                jobs.put_back(job, error=_said_of(error), attempt_counts=True)
+
+
+def analyse(job: AnalysisJob) -> None:
+    """Decode and find where somebody speaks; then have the words written down by whoever serves that queue."""
+    chunk = job.chunk
+    stages = _Stages()
+    _show_as_processing(chunk)
+    sound = stages.run("decode", lambda: _decode(chunk), lambda sound: _decode_result(chunk, sound))
+    activity = stages.run(
+        "voice_activity",
+        lambda: voice_activity.detect(sound.mono),
+        lambda activity: {
+            "engine": voice_activity.ENGINE,
+            "model": voice_activity.MODEL,
+            "version": voice_activity.VERSION,
+            "ratio": activity.ratio,
+        },
+    )
+    with transaction.atomic():
+        if not jobs.complete(job):
+            return
+        chunk = _change(
+            chunk,
+            stages,
+            analysed_at=timezone.now(),
+            duration_seconds=sound.duration,
+            end_time_seconds=chunk.start_time_seconds + sound.duration,
+            voice_activity_ratio=activity.ratio,
+        )
+        jobs.create(chunk, JobKind.TRANSCRIPTION)
+    _announce("chunk_analysed", chunk)
+
+
+def transcribe(job: AnalysisJob) -> None:
+    """Write down the words, put them into the call, and see whether that ends the session.
+
+    The call is written before the row: whatever dies in between, the next attempt puts the same segments in the
+    place of these.
+    """
+    chunk = job.chunk
+    stages = _Stages()
+    engine = PocketsphinxTranscriber()
+    sound = _decode(chunk)
+    utterances = stages.run(
+        "transcription",
+        lambda: [_transcribe_channel(engine, samples) for samples in sound.samples],
+        lambda _: {"engine": engine.engine, "model": engine.model, "version": engine.version},
+    )
+    segments = _segments(chunk, utterances, engine.engine)
+    session = chunk.session
+    conversations.store_chunk_segments(
+        tenant_id=session.tenant_id,
+        call_id=session.call_id,
+        chunk_index=chunk.chunk_index,
+        segments=segments,
+        end_time=chunk.end_time_seconds,
+    )
+    now = timezone.now()
+    with transaction.atomic():
+        if not jobs.complete(job):
+            return
+        chunk = _change(
+            chunk,
+            stages,
+            transcription=" ".join(segment["text"] for segment in segments),
+            transcribed_at=now,
+            processed_at=now,
+            processing_status=ProcessingStatus.COMPLETED,
+            error="",
+        )
+        transaction.on_commit(lambda: _announce_words(chunk, segments))
+        sessions.settle(session.pk)
+
+
+def give_up(job: AnalysisJob, *, error: str) -> None:
+    """End the job and its chunk without a result, visibly; nothing else waits for them."""
+    with transaction.atomic():
+        if not jobs.fail(job, error=error):
+            return
+        chunk = _change(
+            job.chunk,
+            _Stages(),
+            processing_status=ProcessingStatus.FAILED,
+            error=error,
+            processed_at=timezone.now(),
+        )
+        transaction.on_commit(lambda: _announce("chunk_processed", chunk))
+        sessions.settle(chunk.session_id)
+    log.error("chunk_failed", kind=job.kind, job_id=job.pk, attempts=job.attempts)
+
+
+def try_again(chunk: AudioChunk) -> None:
+    """Hear a chunk again from the start, at a person's wish."""
+    with transaction.atomic():
+        chunk = _change(chunk, _Stages(), processing_status=ProcessingStatus.PENDING, error="", processed_at=None)
+        jobs.create(chunk, JobKind.ANALYSIS)
+        sessions.settle(chunk.session_id)
+
+
+def sweep() -> None:
+    """Send out again what was lost on the way; end what has killed its worker on every attempt."""
+    for job in jobs.overdue():
+        if jobs.is_exhausted(job):
+            give_up(job, error=WORKER_DIED)
+        else:
+            jobs.dispatch_again(job)
+
+
+WORK: dict[JobKind, Callable[[AnalysisJob], None]] = {
+    JobKind.ANALYSIS: analyse,
+    JobKind.TRANSCRIPTION: transcribe,
+}
+
+
+class _Stages:
+    """Runs stages one after another and keeps what each took and found, for `AudioChunk.analysis_results`."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, dict[str, Any]] = {}
+
+    def run(self, name: str, stage: Callable[[], T], describe: Callable[[T], dict[str, Any]]) -> T:
+        began = time.perf_counter()
+        with timings.measured(f"stage.{name}"):
+            found = stage()
+        milliseconds = round((time.perf_counter() - began) * 1000, 1)
+        self.results[name] = {"state": "completed", "ms": milliseconds, **describe(found)}
+        return found
+
+
+def _decode(chunk: AudioChunk) -> Sound:
+    body = blobs.get(chunk.s3_key)
+    container = containers.sniff(body) if body else None
+    if body is None or container is None:
+        raise Undecodable("The chunk's object is gone from the store.")
+    return decoding.decode(body, channels=chunk.session.channels, container=container)
+
+
+def _decode_result(chunk: AudioChunk, sound: Sound) -> dict[str, Any]:
+    shortfall = chunk.duration_seconds - sound.duration
+    return {
+        "seconds": sound.duration,
+        "declared_seconds": chunk.duration_seconds,
+        "short": shortfall > TOLERATED_SHORTFALL_SECONDS,
+    }
+
+
+def _transcribe_channel(engine: Transcriber, samples: NDArray[np.float32]) -> tuple[Utterance, ...]:
+    activity = voice_activity.detect(samples)
+    return engine.transcribe(samples, activity.regions)
+
+
+def _segments(chunk: AudioChunk, channels: list[tuple[Utterance, ...]], engine: str) -> list[Segment]:
+    """Utterances as segments of the call, on the recording's own line. Two channels tell who speaks; one does not."""
+    speakers = SIDES if len(channels) == len(SIDES) else (UNKNOWN_SPEAKER,)
+    spoken = [(utterance, speaker) for speaker, said in zip(speakers, channels, strict=True) for utterance in said]
+    spoken.sort(key=lambda one: one[0].start_time)
+    return [
+        Segment(
+            segment_id=segment_id_of(str(chunk.session_id), chunk.chunk_index, position),
+            speaker=speaker,
+            text=utterance.text,
+            start_time=_on_line(chunk, utterance.start_time),
+            end_time=_on_line(chunk, utterance.end_time),
+            confidence=round(utterance.confidence, 3),
+            words=[
+                Word(
+                    text=word.text,
+                    start_time=_on_line(chunk, word.start_time),
+                    end_time=_on_line(chunk, word.end_time),
+                    confidence=round(word.confidence, 3),
+                )
+                for word in utterance.words
+            ],
+            chunk_index=chunk.chunk_index,
+            engine=engine,
+        )
+        for position, (utterance, speaker) in enumerate(spoken)
+    ]
+
+
+def _on_line(chunk: AudioChunk, seconds: float) -> float:
+    return round(chunk.start_time_seconds + seconds, 3)
+
+
+def _show_as_processing(chunk: AudioChunk) -> None:
+    AudioChunk.objects.filter(pk=chunk.pk).update(processing_status=ProcessingStatus.PROCESSING)
+
+
+def _change(chunk: AudioChunk, stages: _Stages, **values: Any) -> AudioChunk:
+    """Write values and stage results to the row as it is now; call within a transaction."""
+    chunk = AudioChunk.objects.select_for_update().get(pk=chunk.pk)
+    for name, value in values.items():
+        setattr(chunk, name, value)
+    chunk.analysis_results = {**chunk.analysis_results, **stages.results}
+    chunk.attempts = chunk.jobs.aggregate(most=Max("attempts"))["most"] or 0
+    chunk.save(update_fields=[*values, "analysis_results", "attempts"])
+    return chunk
+
+
+def _announce_words(chunk: AudioChunk, segments: list[Segment]) -> None:
+    _announce("chunk_transcribed", chunk, segments=segments)
+    _announce("chunk_processed", chunk)
+    AudioChunk.objects.filter(pk=chunk.pk).update(announced_at=timezone.now())
+
+
+def _announce(kind: str, chunk: AudioChunk, **content: Any) -> None:
+    live.announce(
+        kind, str(chunk.session_id), chunk_index=chunk.chunk_index, chunk=ChunkSerializer(chunk).data, **content
+    )
+
+
+def _said_of(error: Exception) -> str:
+    """For the row's `error`: our own messages as they are, of others' only the kind, which holds nobody's data."""
+    return error.message if isinstance(error, AudioError) else f"Unexpected {type(error).__name__}."

@@ -1,0 +1,146 @@
+"""The jobs that analyse chunks: dispatched, claimed on a lease, completed, given up, swept up."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from django.db.models import F
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from audio.models import AnalysisJob, AudioChunk
+from audio.states import JOB_MOVES, JobKind, JobState, sources
+from metrics import timings
+
+log = structlog.get_logger("earshot.jobs")
+
+TASKS = {JobKind.ANALYSIS: "audio.analyse_chunk", JobKind.TRANSCRIPTION: "audio.transcribe_chunk"}
+# A sweep sends at most this many; the next one is seconds away.
+MOST_SWEPT = 500
+
+
+def create(chunk: AudioChunk, kind: JobKind) -> AnalysisJob:
+    """Make the job for a chunk, or set an ended one waiting again, and send it off after the commit."""
+    now = timezone.now()
+    fresh = {
+        "state": JobState.WAITING,
+        "attempts": 0,
+        "claimed_by": "",
+        "lease_until": None,
+        "error": "",
+        "ended_at": None,
+        "dispatched_at": now,
+    }
+    job, _ = AnalysisJob.objects.update_or_create(chunk=chunk, kind=kind, defaults=fresh)
+    transaction.on_commit(lambda: dispatch(job))
+    return job
+
+
+def dispatch(job: AnalysisJob) -> None:
+    """Tell a worker, if the broker is to be had. Never raises: the sweep tells again what was not heard."""
+    try:
+        with timings.measured("jobs.dispatch"):
+            current_app.send_task(TASKS[JobKind(job.kind)], args=[job.pk], queue=job.kind, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("job_not_dispatched", job_id=job.pk, error=type(error).__name__)
+
+
+def claim(job_id: int, *, task_id: str) -> AnalysisJob | None:
+    """Take the job for this task, for as long as its lease.
+
+    None when it is gone, ended, in other hands, or has been tried so often that the sweep is to end it.
+    """
+    now = timezone.now()
+    claimable = AnalysisJob.objects.claimable(by=task_id, at=now)
+    taken = claimable.filter(pk=job_id, attempts__lt=settings.EARSHOT_MOST_ATTEMPTS).update(
+        state=JobState.RUNNING,
+        claimed_by=task_id,
+        lease_until=now + _lease(),
+        attempts=F("attempts") + 1,
+    )
+    if not taken:
+        log.info("job_not_claimed", job_id=job_id)
+        return None
+    return AnalysisJob.objects.select_related("chunk__session").get(pk=job_id)
+
+
+@contextmanager
+def lease_kept(job: AnalysisJob) -> Iterator[None]:
+    """Renews the job's lease while the block runs, from a thread of its own."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(_lease().total_seconds() / 3):
+            AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by).update(
+                lease_until=timezone.now() + _lease()
+            )
+            close_old_connections()
+
+    thread = threading.Thread(target=renew, name=f"lease-{job.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def complete(job: AnalysisJob) -> bool:
+    """End the job as done. False when it has meanwhile passed into other hands, whose result then counts."""
+    return _move(job, JobState.COMPLETED, error="", ended_at=timezone.now(), lease_until=None)
+
+
+def fail(job: AnalysisJob, *, error: str) -> bool:
+    """End the job without a result. A person may have it tried again."""
+    return _move(job, JobState.FAILED, error=error, ended_at=timezone.now(), lease_until=None)
+
+
+def put_back(job: AnalysisJob, *, error: str, attempt_counts: bool) -> bool:
+    """Give the job up for another attempt, which the sweep dispatches once the dispatch interval has passed."""
+    return _move(
+        job,
+        JobState.WAITING,
+        error=error,
+        claimed_by="",
+        lease_until=None,
+        dispatched_at=timezone.now(),
+        attempts=F("attempts") if attempt_counts else F("attempts") - 1,
+    )
+
+
+def overdue() -> list[AnalysisJob]:
+    """What nobody works on and nobody was told of lately: its message was lost or its worker died. Oldest first."""
+    now = timezone.now()
+    found = AnalysisJob.objects.overdue(dispatched_before=now - _lease(), at=now)
+    return list(found.select_related("chunk__session").order_by("dispatched_at")[:MOST_SWEPT])
+
+
+def dispatch_again(job: AnalysisJob) -> None:
+    """Send an overdue job out once more."""
+    now = timezone.now()
+    again = AnalysisJob.objects.overdue(dispatched_before=now - _lease(), at=now).filter(pk=job.pk)
+    if again.update(state=JobState.WAITING, claimed_by="", lease_until=None, dispatched_at=now):
+        log.info("job_dispatched_again", job_id=job.pk, kind=job.kind, attempts=job.attempts)
+        dispatch(job)
+
+
+def is_exhausted(job: AnalysisJob) -> bool:
+    return job.attempts >= settings.EARSHOT_MOST_ATTEMPTS
+
+
+def _move(job: AnalysisJob, target: JobState, **values: Any) -> bool:
+    """Take the job to `target` if the table allows it and it is still in the hands it was read in."""
+    still_ours = AnalysisJob.objects.filter(
+        pk=job.pk, claimed_by=job.claimed_by, state__in=sources(JOB_MOVES, target)
+    )
+    return bool(still_ours.update(state=target, **values))
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.EARSHOT_LEASE_SECONDS)

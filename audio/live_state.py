@@ -1,0 +1,83 @@
+"""What is going on right now, in Redis: the events of each session, for those who were cut off.
+
+The one door to the keys `audio:events:{session_id}` (a stream, four hours, trimmed) and
+`audio:events:{session_id}:line` (a hash: the epoch and how many events it has had).
+"""
+
+import secrets
+from collections.abc import Iterator
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.commands.core import Script
+
+STREAM_KEY = "audio:events:{session_id}"
+LINE_KEY = "audio:events:{session_id}:line"
+LIFE_SECONDS = 4 * 3600
+MOST_EVENTS = 5000
+
+# The number is given and the event appended in one step, so that order in the stream is the order of numbers.
+# When the line has expired or Redis lost it, a new epoch begins and old numbers are no longer comparable.
+_APPEND = """
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then
+  epoch = ARGV[2]
+  redis.call('HSET', KEYS[2], 'epoch', epoch)
+  redis.call('DEL', KEYS[1])
+end
+local seq = epoch .. '-' .. redis.call('HINCRBY', KEYS[2], 'events', 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'seq', seq, 'event', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return seq
+"""
+
+
+def append_event(session_id: str, event: bytes) -> str:
+    """Append an event and return its `seq`, `{epoch}-{n}`."""
+    keys = [STREAM_KEY.format(session_id=session_id), LINE_KEY.format(session_id=session_id)]
+    seq = _append()(keys=keys, args=[event, secrets.token_hex(4), MOST_EVENTS, LIFE_SECONDS])
+    return bytes(seq).decode()
+
+
+def latest_seq(session_id: str) -> str | None:
+    """The `seq` of the last event; None when there was none lately."""
+    epoch, events = _client().hmget(LINE_KEY.format(session_id=session_id), "epoch", "events")
+    return f"{epoch.decode()}-{int(events)}" if epoch and events else None
+
+
+def events_after(session_id: str, seq: str) -> list[tuple[str, bytes]] | None:
+    """The events that followed `seq`, oldest first; None when that cannot be told any more."""
+    latest = latest_seq(session_id)
+    if latest is None or latest.partition("-")[0] != seq.partition("-")[0]:
+        return None
+    missed = list(_after(session_id, number_of(seq)))
+    expected = number_of(latest) - number_of(seq)
+    return missed if 0 <= expected <= len(missed) else None
+
+
+def number_of(seq: str) -> int:
+    number = seq.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0
+
+
+def ping() -> None:
+    _client().ping()
+
+
+def _after(session_id: str, number: int) -> Iterator[tuple[str, bytes]]:
+    for _, fields in _client().xrange(STREAM_KEY.format(session_id=session_id)):
+        seq = fields[b"seq"].decode()
+        if number_of(seq) > number:
+            yield seq, fields[b"event"]
+
+
+@cache
+def _append() -> Script:
+    return _client().register_script(_APPEND)
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2)

@@ -1,0 +1,189 @@
+"""A recording: its session, its chunks, and the jobs that analyse them."""
+
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from audio.states import JobKind, JobState, ProcessingStatus, SessionStatus, UploadStatus
+
+
+class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
+    def visible_to(self, user: Any) -> "AudioSessionQuerySet":
+        """The tenant's sessions; only one's own for who may not see colleagues'."""
+        mine = self.filter(tenant_id=user.tenant_id)
+        return mine if user.may("recordings.read_all") else mine.filter(user_id=user.pk)
+
+    def with_chunk_counts(self) -> "AudioSessionQuerySet":
+        """Each session with `stored_chunks`, `heard_chunks` and `failed_chunks`."""
+        stored = Q(chunks__upload_status=UploadStatus.UPLOADED)
+        return self.annotate(
+            stored_chunks=Count("chunks", filter=stored),
+            heard_chunks=Count("chunks", filter=Q(chunks__processing_status=ProcessingStatus.COMPLETED)),
+            failed_chunks=Count("chunks", filter=Q(chunks__processing_status=ProcessingStatus.FAILED)),
+        )
+
+
+class AudioSession(models.Model):
+    """One recording of one call."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    tenant = models.ForeignKey("crm.Tenant", on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    test_session_id = models.CharField(max_length=255, blank=True, default="")
+    call_id = models.CharField(max_length=255)
+    start_time = models.DateTimeField(default=timezone.now)
+    end_time = models.DateTimeField(null=True, blank=True)
+    # Seconds of sound that the stored chunks hold together.
+    total_duration_seconds = models.FloatField(default=0)
+    # How many chunks the recorder says there are; unknown until it says so.
+    total_chunks = models.PositiveIntegerField(null=True, blank=True)
+    status = models.CharField(
+        max_length=12, choices=SessionStatus.choices, default=SessionStatus.RECORDING, db_index=True
+    )
+    s3_base_key = models.CharField(max_length=255, editable=False)
+    channels = models.PositiveSmallIntegerField(default=1)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = AudioSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "test_session_id"], name="session_user_reference"),
+            models.Index(fields=["tenant", "-created_at"], name="session_tenant_newest"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(channels__in=[1, 2]), name="session_has_one_or_two_channels"),
+            # A call has one recording: its segments are told apart by chunk.
+            models.UniqueConstraint(fields=["tenant", "call_id"], name="session_once_per_call"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Recording {str(self.pk)[:8]}"
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in {SessionStatus.COMPLETED, SessionStatus.FAILED}
+
+
+class AudioChunkQuerySet(models.QuerySet["AudioChunk"]):
+    def stored(self) -> "AudioChunkQuerySet":
+        return self.filter(upload_status=UploadStatus.UPLOADED)
+
+    def unfinished(self) -> "AudioChunkQuerySet":
+        return self.stored().filter(processing_status__in=[ProcessingStatus.PENDING, ProcessingStatus.PROCESSING])
+
+
+class AudioChunk(models.Model):
+    """Some thirty seconds of a session, stored as one object that decodes alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(AudioSession, on_delete=models.CASCADE, related_name="chunks")
+    chunk_index = models.PositiveIntegerField()
+    start_time_seconds = models.FloatField()
+    end_time_seconds = models.FloatField()
+    duration_seconds = models.FloatField()
+    # The recorder's own count of samples, first and last included; absent when it did not say.
+    first_sample = models.BigIntegerField(null=True, blank=True)
+    last_sample = models.BigIntegerField(null=True, blank=True)
+    sample_rate = models.PositiveIntegerField(null=True, blank=True)
+    s3_key = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=64)
+    file_size_bytes = models.PositiveIntegerField()
+    compressed_size_bytes = models.PositiveIntegerField(null=True, blank=True)
+    compression_ratio = models.FloatField(null=True, blank=True)
+    checksum = models.CharField(max_length=64)
+    stored_checksum = models.CharField(max_length=64, blank=True, default="")
+    upload_status = models.CharField(
+        max_length=12, choices=UploadStatus.choices, default=UploadStatus.UPLOADING
+    )
+    # When the request that is storing the object took the row.
+    claimed_at = models.DateTimeField(default=timezone.now)
+    processing_status = models.CharField(
+        max_length=12, choices=ProcessingStatus.choices, default=ProcessingStatus.PENDING
+    )
+    error = models.CharField(max_length=255, blank=True, default="")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    transcription = models.TextField(blank=True, default="")
+    speaker_count = models.PositiveSmallIntegerField(null=True, blank=True)
+    voice_activity_ratio = models.FloatField(null=True, blank=True)
+    suspicious_activity_score = models.FloatField(null=True, blank=True)
+    # {stage: {"state", "engine", "model", "version", "ms", …what it found}}
+    analysis_results = models.JSONField(default=dict, blank=True)
+    captured_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField()
+    stored_at = models.DateTimeField(null=True, blank=True)
+    analysed_at = models.DateTimeField(null=True, blank=True)
+    transcribed_at = models.DateTimeField(null=True, blank=True)
+    announced_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AudioChunkQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["session", "chunk_index"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "chunk_index"], name="chunk_index_once_per_session")
+        ]
+
+    def __str__(self) -> str:
+        return f"Chunk {self.chunk_index}"
+
+
+class AnalysisJobQuerySet(models.QuerySet["AnalysisJob"]):
+    def unfinished(self) -> "AnalysisJobQuerySet":
+        return self.filter(state__in=[JobState.WAITING, JobState.RUNNING])
+
+    def claimable(self, *, by: str, at: datetime) -> "AnalysisJobQuerySet":
+        """Waiting, or running on a lease that ran out, or running under this very task, delivered again."""
+        return self.unfinished().filter(
+            Q(state=JobState.WAITING) | Q(lease_until__lt=at) | Q(claimed_by=by)
+        )
+
+    def overdue(self, *, dispatched_before: datetime, at: datetime) -> "AnalysisJobQuerySet":
+        """Nobody works on these and nobody was told lately: a message was lost or a worker died."""
+        return self.unfinished().filter(
+            Q(state=JobState.WAITING, dispatched_at__lt=dispatched_before)
+            | Q(state=JobState.RUNNING, lease_until__lt=at)
+        )
+
+
+class AnalysisJob(models.Model):
+    """One kind of work on one chunk: who has it, until when, and how often it was tried."""
+
+    chunk = models.ForeignKey(AudioChunk, on_delete=models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=16, choices=JobKind.choices)
+    state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # The Celery task id that holds the lease.
+    claimed_by = models.CharField(max_length=64, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    dispatched_at = models.DateTimeField()
+    error = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AnalysisJobQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["chunk", "kind"], name="job_once_per_chunk_and_kind")]
+        indexes: ClassVar = [
+            # What the sweep reads every few seconds stays as small as what is unfinished.
+            models.Index(
+                fields=["dispatched_at"],
+                name="job_unfinished",
+                condition=Q(state__in=["waiting", "running"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind.capitalize()} of {self.chunk}"

@@ -1,0 +1,49 @@
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.http import Http404
+from django.views.generic import DetailView, ListView
+
+from audio import sessions
+from audio.errors import UnknownSession
+from audio.models import AudioSession
+
+
+class RecordingPage(LoginRequiredMixin, UserPassesTestMixin):
+    capability: ClassVar = "recordings.read"
+
+    request: Any
+
+    def test_func(self) -> bool:
+        user = self.request.user
+        return user.tenant_id is not None and user.may(self.capability)
+
+
+class SessionsPage(RecordingPage, ListView[AudioSession]):
+    """The recordings one may see, newest first."""
+
+    template_name = "audio/sessions.html"
+    context_object_name = "sessions"
+    paginate_by = 50
+
+    def get_queryset(self) -> Any:
+        return AudioSession.objects.visible_to(self.request.user).select_related("user").with_chunk_counts()
+
+
+class SessionPage(RecordingPage, DetailView[AudioSession]):
+    """One recording, live: its chunks, the transcript as it grows, the state of the connection."""
+
+    template_name = "audio/session.html"
+    context_object_name = "session"
+
+    def get_object(self, queryset: Any = None) -> AudioSession:
+        session_id: uuid.UUID = self.kwargs["session_id"]
+        try:
+            return sessions.find(self.request.user, session_id)
+        except UnknownSession as unknown:
+            raise Http404(unknown.message) from unknown
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        may_retry = self.request.user.may("recordings.retry")
+        return super().get_context_data(may_retry=may_retry, **context)

@@ -1,0 +1,219 @@
+"""A recorder without a browser: plays an audio file into the public API and hears what comes of it.
+
+1. Cut the file into chunks of thirty seconds, each an Ogg Opus file that decodes alone.
+2. Start a session, watch its socket, send the chunks with their digests and sample ranges.
+3. Say how many there were; wait until the session has ended.
+"""
+
+import base64
+import hashlib
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+import httpx
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from audio.errors import Undecodable
+
+SAMPLE_RATE = 48_000  # Opus's own, so that nothing is resampled twice.
+CHUNK_SECONDS = 30
+BITS_PER_SECOND = {1: 48_000, 2: 64_000}
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 15.0
+
+
+class Refused(Exception):
+    """The server will not have it, and sending it again would not help; the message is the server's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChunk:
+    """`body` is Ogg Opus; samples are counted at `SAMPLE_RATE`, first and last included."""
+
+    index: int
+    body: bytes
+    first_sample: int
+    last_sample: int
+
+    @property
+    def start_seconds(self) -> float:
+        return self.first_sample / SAMPLE_RATE
+
+    @property
+    def end_seconds(self) -> float:
+        return (self.last_sample + 1) / SAMPLE_RATE
+
+
+def record(file: Path, *, channels: int) -> Iterator[RecordedChunk]:
+    """The file as chunks, one at a time; memory does not grow with its length. Raises Undecodable."""
+    first = 0
+    for index, samples in enumerate(_cut(_decoded(file, channels), CHUNK_SECONDS * SAMPLE_RATE)):
+        last = first + samples.shape[1] - 1
+        yield RecordedChunk(index, _encoded(samples), first, last)
+        first = last + 1
+    if first == 0:
+        raise Undecodable(f"{file} holds no audio that can be decoded.")
+
+
+def duration_of(file: Path) -> float | None:
+    """Seconds the file says it lasts, if it says so. Raises Undecodable for what is no audio file."""
+    try:
+        with av.open(str(file)) as container:
+            return container.duration / av.time_base if container.duration else None
+    except (av.error.FFmpegError, OSError) as error:
+        raise Undecodable(f"{file} cannot be opened as audio: {error.strerror or type(error).__name__}.") from error
+
+
+class Recorder:
+    """One session over HTTP. Uploads are repeated until the server has them or will not have them."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(30, connect=5)
+        )
+
+    def start(self, *, channels: int, subject: str, reference: str = "") -> dict[str, Any]:
+        call = {"subject": subject, "platform": "file"}
+        body = {"channels": channels, "call": call, "test_session_id": reference}
+        return self._json("POST", "/api/audio/sessions", json=body)
+
+    def send(self, session_id: str, chunk: RecordedChunk) -> dict[str, Any]:
+        digest = base64.b64encode(hashlib.sha256(chunk.body).digest()).decode()
+        headers = {
+            "Content-Type": "audio/ogg",
+            "Content-Digest": f"sha-256=:{digest}:",
+            "X-Start-Time": f"{chunk.start_seconds:.6f}",
+            "X-Sample-Range": f"{chunk.first_sample}-{chunk.last_sample}/{SAMPLE_RATE}",
+            "X-Captured-At": datetime.now(UTC).isoformat(),
+        }
+        path = f"/api/audio/sessions/{session_id}/chunks/{chunk.index}"
+        return self._json("PUT", path, content=chunk.body, headers=headers)
+
+    def complete(self, session_id: str, total_chunks: int) -> dict[str, Any]:
+        path = f"/api/audio/sessions/{session_id}/complete"
+        return self._json("POST", path, json={"total_chunks": total_chunks})
+
+    def read_call(self, call_id: str) -> dict[str, Any]:
+        return self._json("GET", f"/api/calls/{call_id}")
+
+    def socket_address(self, session_id: str) -> str:
+        """Where to watch the session; good for one handshake within half a minute."""
+        parts = urlsplit(self.url)
+        scheme = "wss" if parts.scheme == "https" else "ws"
+        ticket = self._json("POST", "/api/tickets")["ticket"]
+        return f"{scheme}://{parts.netloc}{parts.path}/ws/audio/{session_id}?ticket={ticket}"
+
+    def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        pause = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                response = self._http.request(method, path, **request)
+            except httpx.TransportError:
+                response = None
+            if response is not None and response.status_code < 400:
+                return dict(response.json())
+            if response is not None and response.status_code not in {429, 502, 503, 504}:
+                raise Refused(_said_by(response))
+            asked = response.headers.get("Retry-After", "") if response is not None else ""
+            time.sleep(float(asked) if asked.isdigit() else pause)
+            pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+
+
+class Watcher(threading.Thread):
+    """Hears a session's events in a thread of its own; comes back by itself when it is cut off.
+
+    Each frame goes to `on_frame`. `ended` is set when the session has ended or was found ended.
+    """
+
+    def __init__(self, recorder: Recorder, session_id: str, on_frame: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._recorder = recorder
+        self._session_id = session_id
+        self._on_frame = on_frame
+        self.watching = threading.Event()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            try:
+                with connect(self._recorder.socket_address(self._session_id), max_size=2**24) as socket:
+                    for text in socket:
+                        self._take(orjson.loads(text))
+                        if self.ended.is_set():
+                            return
+            except (ConnectionClosed, OSError, TimeoutError, Refused):
+                self.ended.wait(FIRST_RETRY_SECONDS * 2)
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        self._on_frame(frame)
+        self.watching.set()
+        status = frame.get("session", {}).get("status") if frame["type"] == "session" else frame.get("status")
+        if frame["type"] in {"session", "session_completed"} and status in {"completed", "failed"}:
+            self.ended.set()
+
+
+def _said_by(response: httpx.Response) -> str:
+    try:
+        error = response.json()["error"]
+        return f"{response.status_code} {error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{response.status_code} {response.reason_phrase}"
+
+
+def _decoded(file: Path, channels: int) -> Iterator[NDArray[np.float32]]:
+    """Blocks of shape (channels, n) at SAMPLE_RATE."""
+    resampler = av.AudioResampler("fltp", "stereo" if channels == 2 else "mono", SAMPLE_RATE)
+    try:
+        with av.open(str(file)) as container:
+            for frame in container.decode(audio=0):
+                for resampled in resampler.resample(frame):
+                    yield resampled.to_ndarray()
+            for resampled in resampler.resample(None):
+                yield resampled.to_ndarray()
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise Undecodable(f"{file} cannot be decoded as audio ({type(error).__name__}).") from error
+
+
+def _cut(blocks: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:
+    """The same samples in blocks of exactly `length`, but for the last."""
+    kept: list[NDArray[np.float32]] = []
+    count = 0
+    for block in blocks:
+        kept.append(block)
+        count += block.shape[1]
+        while count >= length:
+            whole = np.concatenate(kept, axis=1)
+            yield whole[:, :length]
+            kept = [whole[:, length:]]
+            count -= length
+    if count:
+        yield np.concatenate(kept, axis=1)
+
+
+def _encoded(samples: NDArray[np.float32]) -> bytes:
+    target = io.BytesIO()
+    channels = samples.shape[0]
+    with av.open(target, "w", format="ogg") as container:
+        stream = container.add_stream(
+            "libopus", rate=SAMPLE_RATE, layout="stereo" if channels == 2 else "mono", bit_rate=BITS_PER_SECOND[channels]
+        )
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples), format="fltp", layout="stereo" if channels == 2 else "mono"
+        )
+        frame.sample_rate = SAMPLE_RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return target.getvalue()

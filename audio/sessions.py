@@ -1,0 +1,164 @@
+"""What happens to a recording: started, declared complete, settled."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Max, Sum
+from django.utils import timezone
+
+from audio import live
+from audio.errors import ChunksOwed, SessionConflict, UnknownSession
+from audio.models import AudioSession
+from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, sources
+from calls import conversations
+
+log = structlog.get_logger("earshot.sessions")
+
+MOST_CHUNKS = 100_000
+
+
+def start(
+    user: Any,
+    *,
+    session_id: uuid.UUID | None = None,
+    test_session_id: str = "",
+    channels: int = 1,
+    call: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> tuple[AudioSession, bool]:
+    """Begin a recording and open its call. Returns the session and whether it is new.
+
+    The same `session_id` again answers the same session, so that a recorder may repeat a request whose answer
+    it never saw. Raises SessionConflict when the id belongs to somebody else.
+    """
+    if session_id is not None and (known := AudioSession.objects.filter(pk=session_id).first()):
+        return _same_again(user, known), False
+    details = dict(call or {})
+    session_id = session_id or uuid.uuid4()
+    session = AudioSession(
+        id=session_id,
+        tenant_id=user.tenant_id,
+        user=user,
+        test_session_id=test_session_id,
+        call_id=str(details.pop("call_id", None) or session_id),
+        channels=channels,
+        s3_base_key=f"audio/{session_id}/",
+        metadata=dict(metadata or {}),
+    )
+    conversations.open_call(
+        user=user,
+        call_id=session.call_id,
+        start_time=session.start_time,
+        session_id=str(session.pk),
+        details=details,
+    )
+    try:
+        with transaction.atomic():
+            session.save(force_insert=True)
+    except IntegrityError:
+        # The same request came twice at once and the other was quicker.
+        return _same_again(user, AudioSession.objects.get(pk=session_id)), False
+    log.info("session_started", session_id=str(session.pk))
+    return session, True
+
+
+def find(user: Any, session_id: uuid.UUID) -> AudioSession:
+    """A session that this user may see; raises UnknownSession for any other."""
+    session = AudioSession.objects.visible_to(user).filter(pk=session_id).first()
+    if session is None:
+        raise UnknownSession(f"There is no recording session {session_id} that you may see.")
+    return session
+
+
+def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
+    """Take the recorder's word that there are `total_chunks` chunks, and end the session if it is all there.
+
+    The total is remembered either way: raises ChunksOwed when chunks are missing, and the session then ends by
+    itself once the last of them has been heard.
+    """
+    with transaction.atomic():
+        session = AudioSession.objects.select_for_update().get(pk=session.pk)
+        highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
+        if highest is not None and total_chunks <= highest:
+            raise SessionConflict(
+                f"Chunk {highest} is stored already, so there must be more than {total_chunks} chunks.",
+                fields={"total_chunks": [f"At least {highest + 1}."]},
+            )
+        session.total_chunks = total_chunks
+        session.save(update_fields=["total_chunks", "updated_at"])
+        _move(session, SessionStatus.PROCESSING)
+    session = settle(session.pk)
+    missing = owed(session)
+    if missing:
+        raise ChunksOwed(
+            f"{len(missing)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",
+            fields={"owed": missing},
+        )
+    return session
+
+
+def owed(session: AudioSession) -> list[int]:
+    """Indexes that the recorder counted and that are not stored. Empty while the total is unknown."""
+    if session.total_chunks is None:
+        return []
+    stored = set(session.chunks.stored().values_list("chunk_index", flat=True))
+    return [index for index in range(session.total_chunks) if index not in stored]
+
+
+def settle(session_id: uuid.UUID) -> AudioSession:
+    """Bring the session's state and totals in line with its chunks; again is the same as once.
+
+    The call is told before the row is committed: whatever dies in between, the next settling tells it again.
+    """
+    with transaction.atomic():
+        session = AudioSession.objects.select_for_update().get(pk=session_id)
+        session.total_duration_seconds = session.chunks.stored().aggregate(sum=Sum("duration_seconds"))["sum"] or 0
+        session.save(update_fields=["total_duration_seconds", "updated_at"])
+        if session.total_chunks is None:
+            return session
+        if owed(session) or session.chunks.unfinished().exists():
+            _move(session, SessionStatus.PROCESSING)
+            return session
+        _end(session)
+    return session
+
+
+def _end(session: AudioSession) -> None:
+    heard = session.chunks.stored().filter(processing_status=ProcessingStatus.COMPLETED).exists()
+    outcome = SessionStatus.COMPLETED if heard or session.total_chunks == 0 else SessionStatus.FAILED
+    last = session.chunks.stored().aggregate(end=Max("end_time_seconds"))["end"] or 0
+    now = timezone.now()
+    if session.end_time is None:
+        session.end_time = now
+        session.save(update_fields=["end_time"])
+    conversations.finish_call(
+        tenant_id=session.tenant_id,
+        call_id=session.call_id,
+        state="completed" if outcome == SessionStatus.COMPLETED else "failed",
+        end_time=session.end_time,
+        duration=last,
+    )
+    if _move(session, outcome):
+        log.info("session_ended", session_id=str(session.pk), status=outcome.value)
+        transaction.on_commit(
+            lambda: live.announce("session_completed", str(session.pk), status=outcome.value, duration=last)
+        )
+
+
+def _move(session: AudioSession, target: SessionStatus) -> bool:
+    """Take the session to `target` if the table allows it from where it is. Whether it moved."""
+    moved = AudioSession.objects.filter(
+        pk=session.pk, status__in=sources(SESSION_MOVES, target)
+    ).update(status=target, updated_at=timezone.now())
+    if moved:
+        session.status = target
+    return bool(moved)
+
+
+def _same_again(user: Any, session: AudioSession) -> AudioSession:
+    if session.tenant_id != user.tenant_id or session.user_id != user.pk:
+        raise SessionConflict("This session id is taken. Choose another, or leave it out.")
+    return session

@@ -1,0 +1,34 @@
+"""A session as one looks at it: the session, its chunks, and what has been said so far."""
+
+import uuid
+from typing import Any, TypedDict
+
+from audio import sessions
+from audio.serializers import ChunkSerializer, SessionSerializer
+from calls import conversations
+from calls.documents import Segment
+from calls.errors import UnknownCall
+
+
+class Snapshot(TypedDict):
+    session: dict[str, Any]
+    chunks: list[dict[str, Any]]
+    segments: list[Segment]
+
+
+def of(user: Any, session_id: uuid.UUID) -> Snapshot:
+    """Raises UnknownSession when the user may not see it or it is gone."""
+    session = sessions.find(user, session_id)
+    return Snapshot(
+        session=dict(SessionSerializer(session).data),
+        chunks=[dict(chunk) for chunk in ChunkSerializer(session.chunks.stored(), many=True).data],
+        segments=_said(user, session.call_id),
+    )
+
+
+def _said(user: Any, call_id: str) -> list[Segment]:
+    try:
+        return conversations.read_call(user, call_id)["conversation"]
+    except UnknownCall:
+        # The sound may be seen while its call has been deleted.
+        return []

@@ -1,0 +1,17 @@
+// The list of recordings: times in the reader's own, and the keyboard.
+
+import { showAll } from "./times.js";
+
+showAll();
+
+const links = [...document.querySelectorAll(".sessions-who a")];
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const step = { j: 1, k: -1 }[event.key.toLowerCase()];
+  if (!step || !links.length) return;
+  event.preventDefault();
+  const at = links.indexOf(document.activeElement);
+  const next = at === -1 ? 0 : Math.min(links.length - 1, Math.max(0, at + step));
+  links[next].focus();
+});

@@ -1,0 +1,11 @@
+"""Knows a conversation: one MongoDB document per call, who said what and when.
+
+1. A source opens a call (`conversations.open_call`): audio today, other sources by the same verb.
+2. What was heard in one chunk enters it by one atomic update that keeps time order and replaces what the same
+   chunk said before (`conversations.store_chunk_segments`), so that twice is the same as once.
+3. The source ends the call (`conversations.finish_call`).
+4. Reading a call with its words is one query (`conversations.read_call`, `GET /api/calls/{call_id}`).
+
+The shapes are in `documents.py`; `store.py` is the one door to the collection. It does not know where the words
+came from, and of the apps imports metrics alone.
+"""

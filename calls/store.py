@@ -1,0 +1,143 @@
+"""The one door to the collection `calls`."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from django.conf import settings
+from pymongo import ASCENDING, IndexModel, MongoClient, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import (
+    CollectionInvalid,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    WTimeoutError,
+)
+
+from calls.documents import VALIDATOR, Call, Segment
+from calls.errors import RetryableCallError
+
+DEADLINE_MS = 5000
+COLLECTION = "calls"
+INDEXES = [
+    IndexModel([("tenant_id", ASCENDING), ("call_id", ASCENDING)], name="tenant_call_id", unique=True),
+    IndexModel([("tenant_id", ASCENDING), ("id", ASCENDING)], name="tenant_number", unique=True),
+]
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """The driver's connection troubles as the app's own error."""
+    try:
+        yield
+    except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
+        raise RetryableCallError("The calls are out of reach for a moment. Try again.") from error
+
+
+def create() -> None:
+    """Make the collection with its validator and indexes; again is the same as once."""
+    calls = _calls()
+    try:
+        calls.database.create_collection(COLLECTION, validator=VALIDATOR)
+    except CollectionInvalid:
+        calls.database.command("collMod", COLLECTION, validator=VALIDATOR)
+    calls.create_indexes(INDEXES)
+
+
+def ping() -> None:
+    """Raises when no primary answers within a second."""
+    _client(os.getpid()).admin.command("ping", maxTimeMS=1000)
+
+
+@_reachable()
+def insert(call: Call) -> bool:
+    """Whether it was new: one with its tenant and call_id may be there already."""
+    try:
+        _calls().insert_one({**call})
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+@_reachable()
+def find(filters: Mapping[str, Any]) -> Call | None:
+    """One call with its whole conversation, in one query; not those deleted."""
+    found = _calls().find_one({**filters, "deleted": 0}, {"_id": False}, max_time_ms=DEADLINE_MS)
+    return found  # type: ignore[return-value]
+
+
+@_reachable()
+def attach_session(*, tenant_id: int, call_id: str, session_id: str) -> bool:
+    """Give the call its recording. False when it has another one already, or is not there."""
+    update = {"$set": {"session_id": session_id}}
+    free_or_ours = {
+        "tenant_id": tenant_id,
+        "call_id": call_id,
+        "deleted": 0,
+        "session_id": {"$in": [None, session_id]},
+    }
+    return _calls().update_one(free_or_ours, update).matched_count == 1
+
+
+@_reachable()
+def replace_chunk_segments(
+    *, tenant_id: int, call_id: str, chunk_index: int, segments: Sequence[Segment], duration: float
+) -> bool:
+    """Put a chunk's segments in the place of what the same chunk said before, in time order.
+
+    One update by aggregation pipeline: readers see all of it or nothing, and the same segments again leave the
+    call as it was but for `version` and `updated_at`. False when there is no such call.
+    """
+    of_other_chunks = {
+        "$filter": {"input": "$conversation", "cond": {"$ne": ["$$this.chunk_index", chunk_index]}}
+    }
+    in_time_order = {
+        "$sortArray": {
+            # $literal: what people say may begin with a dollar sign.
+            "input": {"$concatArrays": [of_other_chunks, {"$literal": list(segments)}]},
+            "sortBy": {"start_time": 1, "segment_id": 1},
+        }
+    }
+    update = [
+        {
+            "$set": {
+                "conversation": in_time_order,
+                "duration": {"$max": ["$duration", duration]},
+                "version": {"$add": ["$version", 1]},
+                "updated_at": "$$NOW",
+            }
+        }
+    ]
+    return _calls().update_one({"tenant_id": tenant_id, "call_id": call_id}, update).matched_count == 1
+
+
+@_reachable()
+def change(*, tenant_id: int, call_id: str, values: Mapping[str, Any]) -> bool:
+    """Set fields of one call. False when there is no such call."""
+    update = {"$set": {**values}, "$inc": {"version": 1}, "$currentDate": {"updated_at": True}}
+    return _calls().update_one({"tenant_id": tenant_id, "call_id": call_id}, update).matched_count == 1
+
+
+def _calls() -> Collection[dict[str, Any]]:
+    database = _client(os.getpid()).get_default_database("earshot")
+    return database.get_collection(
+        COLLECTION,
+        codec_options=CodecOptions(tz_aware=True),
+        write_concern=WriteConcern(w="majority", j=True, wtimeout=DEADLINE_MS),
+    )
+
+
+@cache
+def _client(process_id: int) -> MongoClient[dict[str, Any]]:
+    """A client of this very process: PyMongo's may not cross a fork."""
+    return MongoClient(
+        settings.EARSHOT_MONGODB_URL,
+        serverSelectionTimeoutMS=DEADLINE_MS,
+        socketTimeoutMS=2 * DEADLINE_MS,
+        connectTimeoutMS=2000,
+        appname="earshot",
+    )

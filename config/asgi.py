@@ -1,0 +1,23 @@
+"""The door for requests and sockets: `uvicorn config.asgi:application`."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django_application = get_asgi_application()
+
+# What follows needs the apps that get_asgi_application has just loaded.
+from django.conf import settings  # noqa: E402
+
+from audio.routing import websocket_urlpatterns  # noqa: E402
+from config.gate import Gate  # noqa: E402
+from crm.authentication import SocketAuthentication  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": Gate(django_application, largest_body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES),
+        "websocket": SocketAuthentication(URLRouter(websocket_urlpatterns)),
+    }
+)

@@ -1,0 +1,28 @@
+"""The door for tasks: `celery -A config worker -Q analysis`, `celery -A config beat`."""
+
+import os
+import signal
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from config.stack.processes import end_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("earshot")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@signals.worker_process_init.connect
+def tie_to_worker(**_: Any) -> None:
+    # A pool process whose worker was killed would sit there for ever, holding its memory and its task.
+    end_with_parent(signal.SIGKILL)
+
+
+@signals.task_prerun.connect
+def name_task_in_logs(task_id: str, task: Any, **_: Any) -> None:
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task_id=task_id, task=task.name)

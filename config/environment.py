@@ -1,0 +1,90 @@
+"""Reads Earshot's settings from environment variables, each with its type.
+
+A stack started by `make run` leaves its addresses in `$EARSHOT_DATA/run/env`; what a process has in its own
+environment wins over that file, so that a command in another terminal finds the running stack by itself.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+
+class SettingError(Exception):
+    """A variable is missing or does not say what its type needs; the message names it."""
+
+
+class Environment:
+    """Variables by name. Every reader fails with the variable's name and what it should look like."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    @classmethod
+    def of_process(cls, process: Mapping[str, str], *, default_data: Path) -> "Environment":
+        """The process's own variables over those that a running stack left behind."""
+        data = Path(process.get("EARSHOT_DATA") or default_data).resolve()
+        return cls({**left_by_stack(data / "run" / "env"), **process, "EARSHOT_DATA": str(data)})
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._values.get(name) or default
+        if value is None:
+            raise SettingError(
+                f"{name} is not set. `make run` sets it for everything it starts and for commands beside it; "
+                "without that stack, set it yourself (docs/settings.md)."
+            )
+        return value
+
+    def path(self, name: str, default: Path | None = None) -> Path:
+        return Path(self.text(name, str(default) if default else None))
+
+    def integer(self, name: str, default: int) -> int:
+        value = self._values.get(name)
+        if not value:
+            return default
+        try:
+            return int(value)
+        except ValueError:
+            raise SettingError(f"{name} must be a whole number, not {value!r}.") from None
+
+    def boolean(self, name: str, default: bool = False) -> bool:
+        value = self._values.get(name, "").strip().lower()
+        if not value:
+            return default
+        if value in {"1", "true", "yes", "on"}:
+            return True
+        if value in {"0", "false", "no", "off"}:
+            return False
+        raise SettingError(f"{name} must be 1 or 0, not {value!r}.")
+
+    def database(self, name: str, default: str) -> dict[str, Any]:
+        """Django's form of a PostgreSQL URL."""
+        try:
+            parts = conninfo_to_dict(self.text(name, default))
+        except ProgrammingError:
+            raise SettingError(f"{name} must look like postgresql://user:password@host:5432/name.") from None
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": parts.get("dbname"),
+            "USER": parts.get("user"),
+            "PASSWORD": parts.get("password"),
+            "HOST": parts.get("host"),
+            "PORT": parts.get("port"),
+        }
+
+    def words(self, name: str, default: list[str]) -> list[str]:
+        """Comma-separated words."""
+        value = self._values.get(name)
+        return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def left_by_stack(file: Path) -> dict[str, str]:
+    """The lines `NAME=value` of a running stack's file; nothing when there is none or it is not ours to read."""
+    try:
+        lines = file.read_text().splitlines()
+    except (FileNotFoundError, PermissionError, NotADirectoryError):
+        return {}
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name: value for name, value in pairs}

@@ -1,0 +1,43 @@
+"""What Django answers outside any view: JSON in the one error shape under /api/, a page elsewhere."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+from config.errors import shape
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_for_programs(request):
+        return JsonResponse(shape("malformed", "This request cannot be understood."), status=400)
+    return defaults.bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_for_programs(request):
+        return JsonResponse(shape("forbidden", "Your role does not include this."), status=403)
+    return defaults.permission_denied(request, exception)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if _is_for_programs(request):
+        return JsonResponse(shape("csrf_failed", "The CSRF token is missing or out of date."), status=403)
+    return defaults.permission_denied(request, PermissionError(reason))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_for_programs(request):
+        return JsonResponse(shape("not_found", "There is nothing under this address."), status=404)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
+    if _is_for_programs(request):
+        message = "Something went wrong on our side. It has been logged under the X-Request-ID of this answer."
+        return JsonResponse(shape("internal_error", message), status=500)
+    return defaults.server_error(request)
+
+
+def _is_for_programs(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")

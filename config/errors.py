@@ -1,0 +1,99 @@
+"""What every error means over HTTP: one table from domain errors to status codes, one shape for all answers.
+
+`{"error": {"code", "message", "fields"?}}`: `code` for programs, `message` for people, `fields` for what to mend.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from audio import errors as audio
+from calls import errors as calls
+
+log = structlog.get_logger("earshot.errors")
+
+STATUS: dict[type[Exception], HTTPStatus] = {
+    audio.UnknownSession: HTTPStatus.NOT_FOUND,
+    audio.UnknownChunk: HTTPStatus.NOT_FOUND,
+    audio.SessionConflict: HTTPStatus.CONFLICT,
+    audio.ChunksOwed: HTTPStatus.CONFLICT,
+    audio.ChunkConflict: HTTPStatus.CONFLICT,
+    audio.BadChunk: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.EmptyBody: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.WrongDigest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.NoAudio: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.TooLong: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.Undecodable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.NotAudio: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    audio.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    audio.RetryableAudioError: HTTPStatus.SERVICE_UNAVAILABLE,
+    calls.UnknownCall: HTTPStatus.NOT_FOUND,
+    calls.CallTaken: HTTPStatus.CONFLICT,
+    calls.RetryableCallError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+# The framework's own errors: those that parsed but are wrong are 422 here, not its 400.
+_FRAMEWORK_CODES: dict[type[exceptions.APIException], tuple[HTTPStatus, str]] = {
+    exceptions.ParseError: (HTTPStatus.BAD_REQUEST, "malformed"),
+    exceptions.ValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
+    exceptions.NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "not_authenticated"),
+    exceptions.AuthenticationFailed: (HTTPStatus.UNAUTHORIZED, "not_authenticated"),
+    exceptions.PermissionDenied: (HTTPStatus.FORBIDDEN, "forbidden"),
+    exceptions.NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
+    exceptions.MethodNotAllowed: (HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+    exceptions.NotAcceptable: (HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"),
+    exceptions.UnsupportedMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+    exceptions.Throttled: (HTTPStatus.TOO_MANY_REQUESTS, "throttled"),
+}
+DATABASE_RETRY_SECONDS = 5
+
+
+def shape(code: str, message: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, **({"fields": fields} if fields else {})}}
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Django REST framework's exception handler: an answer in the one shape, or None for what is a bug (a 500)."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.APIException):
+        return _framework_answer(error)
+    if isinstance(error, OperationalError):
+        log.warning("database_unavailable", error=type(error).__name__)
+        body = shape("database_unavailable", "The database is out of reach for a moment. Try again.")
+        return Response(body, status=503, headers={"Retry-After": str(DATABASE_RETRY_SECONDS)})
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if status is None:
+        return None
+    retry_after = getattr(error, "retry_after_seconds", None)
+    return Response(
+        shape(error.code, error.message, error.fields),  # type: ignore[attr-defined]
+        status=status,
+        headers={"Retry-After": str(retry_after)} if retry_after else None,
+    )
+
+
+def _framework_answer(error: exceptions.APIException) -> Response:
+    status, code = next(
+        (_FRAMEWORK_CODES[kind] for kind in type(error).__mro__ if kind in _FRAMEWORK_CODES),
+        (HTTPStatus(error.status_code), "error"),
+    )
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="earshot"'
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    if isinstance(error, exceptions.ValidationError):
+        detail = error.detail
+        fields = detail if isinstance(detail, dict) else {"body": detail}
+        return Response(shape(code, "Some of this cannot be right; see the fields.", fields), status=status)
+    return Response(shape(code, str(error.detail)), status=status, headers=headers)
+

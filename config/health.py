@@ -1,0 +1,67 @@
+"""Whether the process lives (`/healthz`) and whether all it depends on answers (`/readyz`)."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from typing import TypedDict
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+
+from audio import blobs, live_state
+from calls import store
+from config.json import encode
+
+DEADLINE_SECONDS = 3.0
+
+
+class Check(TypedDict):
+    ok: bool
+    ms: float
+    error: str
+
+
+def _ping_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    connection.close()
+
+
+DEPENDENCIES: dict[str, Callable[[], None]] = {
+    "postgres": _ping_database,
+    "mongodb": store.ping,
+    "redis": live_state.ping,
+    "objects": blobs.ping,
+}
+_threads = ThreadPoolExecutor(max_workers=len(DEPENDENCIES) * 2, thread_name_prefix="readyz")
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(encode({"status": "ok"}), content_type="application/json")
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 when every dependency answers in time, 503 otherwise; says which, and how quickly."""
+    asked = {name: _threads.submit(_check, ping) for name, ping in DEPENDENCIES.items()}
+    ends = time.monotonic() + DEADLINE_SECONDS
+    checks: dict[str, Check] = {}
+    for name, answer in asked.items():
+        try:
+            checks[name] = answer.result(timeout=max(ends - time.monotonic(), 0))
+        except Late:
+            checks[name] = Check(ok=False, ms=DEADLINE_SECONDS * 1000, error="no answer in time")
+    all_well = all(check["ok"] for check in checks.values())
+    body = {"status": "ok" if all_well else "unavailable", "dependencies": checks}
+    return HttpResponse(encode(body), content_type="application/json", status=200 if all_well else 503)
+
+
+def _check(ping: Callable[[], None]) -> Check:
+    began = time.perf_counter()
+    error = ""
+    try:
+        ping()
+    except Exception as failure:
+        # Whatever a driver raises means the same here, and only its kind is fit to be shown.
+        error = type(failure).__name__
+    return Check(ok=not error, ms=round((time.perf_counter() - began) * 1000, 1), error=error)

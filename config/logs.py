@@ -1,0 +1,94 @@
+"""Structured logs: one JSON object a line on standard output, with the request, session and task it belongs to.
+
+Values that name a person never go into a log: say ids of ours, codes and counts.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+from metrics import timings
+
+log = structlog.get_logger("earshot.request")
+
+_SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
+_BEFORE_RENDERING: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+
+
+def logging_settings(*, level: str) -> dict[str, Any]:
+    """Django's LOGGING: the standard library's records and structlog's own leave in the same shape."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_BEFORE_RENDERING,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _BEFORE_RENDERING,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.EventRenamer("message"),
+                    structlog.processors.JSONRenderer(),
+                ],
+            }
+        },
+        "handlers": {"output": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["output"], "level": level},
+        "loggers": {
+            # Every 4xx would be a line here beside our own.
+            "django.request": {"level": "CRITICAL"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
+            "botocore": {"level": "WARNING"},
+            "pymongo": {"level": "WARNING"},
+        },
+    }
+
+
+class RequestLog:
+    """Gives each request an id (the caller's `X-Request-ID` when it is sane), times it and writes one line.
+
+    The path goes in without its query, which may hold a ticket or a search.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if _SAFE_REQUEST_ID.match(given) else uuid.uuid4().hex
+        began = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            seconds = time.perf_counter() - began
+            route = request.resolver_match.view_name if request.resolver_match else "unknown"
+            timings.record(f"http.{route}", seconds, failed=response.status_code >= 500)
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round(seconds * 1000, 1),
+            )
+        response["X-Request-ID"] = request_id
+        return response

@@ -1,0 +1,30 @@
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = (
+        "Brings a checkout's stores up to date in one process: migrations, stores, static files and, on request, "
+        "the demo. Prints a line `step<TAB>name<TAB>seconds` for each. Example: manage.py prepare --demo"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="make the demo tenants and users too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._step("Migrations", lambda: call_command("migrate", interactive=False, verbosity=0))
+        self._step("Stores", lambda: call_command("create_stores", stdout=self.stderr))
+        self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
+        if options["demo"]:
+            self._step("Demo tenants and users", lambda: call_command("create_demo", stdout=self.stderr))
+
+    def _step(self, name: str, act: Callable[[], Any]) -> None:
+        began = time.perf_counter()
+        act()
+        self.stdout.write(f"step\t{name}\t{time.perf_counter() - began:.1f}")
+        self.stdout.flush()

@@ -1,0 +1,225 @@
+"""Every setting of Earshot, in one file. docs/settings.md tells the variables behind them."""
+
+import os
+from pathlib import Path
+
+from botocore.config import Config as S3Config
+from django_stubs_ext import monkeypatch
+
+from config.environment import Environment
+from config.logs import logging_settings
+
+# Lets classes of Django be named with what they hold, as in ModelAdmin[User], at run time too.
+monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment = Environment.of_process(os.environ, default_data=BASE_DIR / "var")
+
+# --- The site ---
+EARSHOT_DATA = environment.path("EARSHOT_DATA")
+EARSHOT_PORT = environment.integer("EARSHOT_PORT", 8000)
+EARSHOT_URL = environment.text("EARSHOT_URL", f"http://127.0.0.1:{EARSHOT_PORT}")
+EARSHOT_DEMO = environment.boolean("EARSHOT_DEMO")
+SECRET_KEY = environment.text("EARSHOT_SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = environment.words("EARSHOT_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.words("EARSHOT_TRUSTED_ORIGINS", [])
+SECURE_COOKIES = EARSHOT_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "crm.apps.DeskAdminConfig",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "config.apps.SwitchboardConfig",
+    "crm",
+    "audio",
+    "calls",
+    "metrics",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.logs.RequestLog",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "crm.pages.frame",
+            ],
+        },
+    },
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGGING = logging_settings(level=environment.text("EARSHOT_LOG_LEVEL", "INFO"))
+
+# --- People ---
+AUTH_USER_MODEL = "crm.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign-in"
+CSRF_FAILURE_VIEW = "config.error_views.csrf_failed"
+
+# --- Stores ---
+DATABASES = {
+    "default": {
+        **environment.database("EARSHOT_DATABASE_URL", "postgresql://earshot@127.0.0.1:5432/earshot"),
+        # A request waits at most this long for a connection, then fails with a 503 rather than hanging.
+        "OPTIONS": {"pool": {"min_size": 0, "max_size": 20, "timeout": 5}, "connect_timeout": 5},
+        "TEST": {"NAME": "test_earshot"},
+    }
+}
+EARSHOT_MONGODB_URL = environment.text("EARSHOT_MONGODB_URL", "mongodb://127.0.0.1:27017/earshot")
+# Two roles: what is in `redis` must survive a restart, what is in `cache` may be lost at any time.
+EARSHOT_REDIS_URL = environment.text("EARSHOT_REDIS_URL", "redis://127.0.0.1:6379/0")
+EARSHOT_CACHE_URL = environment.text("EARSHOT_CACHE_URL", "redis://127.0.0.1:6380/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": EARSHOT_CACHE_URL,
+        "KEY_PREFIX": "django",
+    }
+}
+STORAGES = {
+    # Nothing is uploaded through Django's default storage; recordings have a storage of their own.
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "recordings": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": environment.text("EARSHOT_S3_BUCKET", "earshot-recordings"),
+            "endpoint_url": environment.text("EARSHOT_S3_ENDPOINT", "http://127.0.0.1:9000"),
+            "access_key": environment.text("EARSHOT_S3_ACCESS_KEY", "earshot"),
+            "secret_key": environment.text("EARSHOT_S3_SECRET_KEY", "earshot"),
+            "region_name": environment.text("EARSHOT_S3_REGION", "us-east-1"),
+            "file_overwrite": True,
+            "default_acl": None,
+            "client_config": S3Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                connect_timeout=2,
+                read_timeout=20,
+                retries={"max_attempts": 2, "mode": "standard"},
+                max_pool_connections=32,
+            ),
+        },
+    },
+    "staticfiles": {"BACKEND": "config.static.StaticFiles"},
+}
+STATIC_URL = "static/"
+STATIC_ROOT = EARSHOT_DATA / "static"
+
+# --- REST ---
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "crm.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["crm.permissions.HasCapability"],
+    "DEFAULT_RENDERER_CLASSES": ["config.json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "crm.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.errors.answer",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Earshot",
+    "DESCRIPTION": "Call recording and conversation intelligence.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+# A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
+# form fields around a chunk of the largest size.
+EARSHOT_LARGEST_BODY_BYTES = environment.integer("EARSHOT_LARGEST_BODY_BYTES", 10 * 2**20 + 64 * 2**10)
+DATA_UPLOAD_MAX_MEMORY_SIZE = EARSHOT_LARGEST_BODY_BYTES
+
+# --- Sockets ---
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [EARSHOT_REDIS_URL], "prefix": "live"},
+    }
+}
+
+# --- Recording ---
+EARSHOT_LARGEST_CHUNK_BYTES = environment.integer("EARSHOT_LARGEST_CHUNK_BYTES", 10 * 2**20)
+EARSHOT_LONGEST_CHUNK_SECONDS = environment.integer("EARSHOT_LONGEST_CHUNK_SECONDS", 120)
+# An upload that began this long ago and did not end may be taken over by the same bytes sent again.
+EARSHOT_UPLOAD_CLAIM_SECONDS = environment.integer("EARSHOT_UPLOAD_CLAIM_SECONDS", 60)
+# A running job renews its lease; one that has not for this long is given to another worker.
+EARSHOT_LEASE_SECONDS = environment.integer("EARSHOT_LEASE_SECONDS", 60)
+EARSHOT_SWEEP_SECONDS = environment.integer("EARSHOT_SWEEP_SECONDS", 15)
+EARSHOT_MOST_ATTEMPTS = environment.integer("EARSHOT_MOST_ATTEMPTS", 4)
+
+# --- Celery (read by config/celery.py under the prefix CELERY_) ---
+CELERY_BROKER_URL = EARSHOT_REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A task whose worker died goes out again this long after it was taken. Every task is bounded below it, so
+    # that none runs twice at the same time; the unacked_* options make kombu look every second, not every 100.
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 10,
+    "global_keyprefix": "celery:",
+    "socket_connect_timeout": 2,
+    "socket_timeout": 10,
+    "health_check_interval": 25,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 230
+CELERY_TASK_SOFT_TIME_LIMIT = 200
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TASK_DEFAULT_QUEUE = "rollup"
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "audio.sweep_jobs": {
+        "task": "audio.sweep_jobs",
+        "schedule": EARSHOT_SWEEP_SECONDS,
+        # A sweep that waited longer than its interval has been overtaken by the next.
+        "options": {"expires": EARSHOT_SWEEP_SECONDS},
+    },
+}

@@ -1,0 +1,84 @@
+"""Our own processes: what prepares the stores, and the table of what runs then."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from config.stack.place import Place
+from config.stack.processes import Child, Program, told
+from config.stack.readiness import ask_http
+from config.stack.screen import Failure, Screen
+
+ROOT = Path(__file__).resolve().parents[2]
+_PYTHON = sys.executable
+_CELERY = (_PYTHON, "-m", "celery", "-A", "config")
+# Workers are alone on this machine: no use in greeting others for a second at the start.
+_WORKER = (*_CELERY, "worker", "--without-gossip", "--without-mingle")
+_WEB = (
+    _PYTHON,
+    "-m",
+    "uvicorn",
+    "config.asgi:application",
+    "--no-access-log",
+    "--timeout-graceful-shutdown",
+    "1",
+)
+
+# Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself.
+_TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
+    ("web", (*_WEB, "--host", "{host}", "--port", "{port}"), 0, 2.0),
+    ("beat", (*_CELERY, "beat", "-s", "{run}/celerybeat-schedule", "--pidfile="), 0, 2.0),
+    ("analysis", (*_WORKER, "-n", "analysis@%h", "-Q", "analysis", "-c", "1"), 1, 3.0),
+    ("transcription", (*_WORKER, "-n", "transcription@%h", "-Q", "transcription", "-c", "1"), 1, 3.0),
+    (
+        "general",
+        (*_WORKER, "-n", "general@%h", "-Q", "rollup,storage,metrics,privacy,notify", "-c", "1"),
+        1,
+        3.0,
+    ),
+)
+
+
+def applications(place: Place, environment: Mapping[str, str], *, host: str, port: int) -> list[Program]:
+    """The table's rows for this data directory and address."""
+    blanks = {"host": host, "port": str(port), "run": str(place / "run")}
+    return [
+        Program(
+            name=name,
+            command=tuple(word.format_map(blanks) for word in command),
+            environment={**environment, "PYTHONUNBUFFERED": "1"},
+            log=place / "logs" / f"{name}.log",
+            directory=ROOT,
+            stop_order=stop_order,
+            patience=patience,
+        )
+        for name, command, stop_order, patience in _TABLE
+    ]
+
+
+async def prepare(place: Place, environment: Mapping[str, str], screen: Screen, *, demo: bool) -> None:
+    """Run `manage.py prepare`, which prints `step<TAB>name<TAB>seconds` for each thing it has done."""
+    program = Program(
+        name="prepare",
+        command=(_PYTHON, "manage.py", "prepare", *(["--demo"] if demo else [])),
+        environment={**environment, "PYTHONUNBUFFERED": "1"},
+        log=place / "logs" / "prepare.log",
+        directory=ROOT,
+    )
+    child = await Child.start(program, output=asyncio.subprocess.PIPE)
+    try:
+        assert child.process.stdout
+        async for line in child.process.stdout:
+            match line.decode(errors="replace").rstrip("\n").split("\t"):
+                case ["step", name, seconds]:
+                    screen.step(name, "done", float(seconds))
+        if status := await child.wait():
+            raise Failure(f"manage.py prepare failed ({told(status)}):\n{child.last_lines()}")
+    finally:
+        child.kill()
+
+
+def ask_readyz(address: str) -> None:
+    """Whether `/readyz` answers 200; what it says otherwise names the check that failed."""
+    ask_http(f"{address}/readyz", wrong_from=400, timeout=5)

@@ -1,0 +1,206 @@
+"""The two stories: everything in the foreground, or only the servers around a command."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from signal import Signals
+
+from config.stack import applications
+from config.stack.place import PASSABLE, Place, port_problem, write_pairs
+from config.stack.processes import Child, Program
+from config.stack.screen import Failure, Screen
+from config.stack.servers import start_servers
+from config.stack.supervisor import Supervisor
+
+_DEMO_USERS = "demo-agent, demo-supervisor, demo-admin, demo-privacy, other-supervisor"
+_READY_SECONDS = 60.0
+
+
+def data_directory(environment: Mapping[str, str]) -> Path:
+    """EARSHOT_DATA as an absolute path; `var` in the checkout when it is not set."""
+    return Path(environment.get("EARSHOT_DATA") or applications.ROOT / "var").resolve()
+
+
+async def run(environment: Mapping[str, str], screen: Screen) -> int:
+    """Servers, preparation, applications; then keep them alive until a signal. Returns the exit code."""
+    began = time.monotonic()
+    host = environment.get("EARSHOT_HOST") or "127.0.0.1"
+    port = _port(environment)
+    place = Place(data_directory(environment))
+    place.make()
+    with place.locked() as lock:
+        if problem := port_problem(host, port):
+            raise Failure(
+                f"{host}:{port} cannot be used ({problem}); choose another port, as in EARSHOT_PORT=8001."
+            )
+        keep = Supervisor(screen)
+
+        async def story() -> int:
+            screen.say(f"Earshot starts; its data and logs are in {place.root}")
+            addresses = await start_servers(
+                place, environment, lock=lock, avoid=frozenset({port}), keep=keep, screen=screen
+            )
+            told = _told_to_children(place, environment, addresses, host=host, port=port)
+            write_pairs(place / "run" / "env", told)
+            variables = {**environment, **told, "EARSHOT_DATA": str(place.root)}
+            demo = environment.get("EARSHOT_DEMO") == "1"
+            await applications.prepare(place, variables, screen, demo=demo)
+            await _start_applications(place, variables, host, port, keep, screen)
+            screen.say(f"\nEarshot is at {told['EARSHOT_URL']} ({time.monotonic() - began:.1f} s)")
+            password = place / "demo-password"
+            if demo and password.exists():
+                screen.say(f"Sign in as {_DEMO_USERS}; the password is {password.read_text().strip()}")
+            screen.say("Ctrl-C stops everything.")
+            await asyncio.Event().wait()
+            return 0
+
+        return await _until_a_signal(story(), keep, screen, at_signal=lambda number: 0)
+
+
+async def servers(
+    environment: Mapping[str, str], screen: Screen, command: list[str], *, data: Path | None, temporary: bool
+) -> int:
+    """Only the servers, around one command. Returns the command's exit code."""
+    if not temporary:
+        return await _servers_in(Place(data or data_directory(environment)), environment, screen, command)
+    root = Path(tempfile.mkdtemp(prefix="earshot-")).resolve()
+    root.chmod(PASSABLE)
+    try:
+        return await _servers_in(Place(root), environment, screen, command)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+async def _servers_in(
+    place: Place, environment: Mapping[str, str], screen: Screen, command: list[str]
+) -> int:
+    place.make()
+    with place.locked() as lock:
+        keep = Supervisor(screen)
+        child: Child | None = None
+
+        async def story() -> int:
+            nonlocal child
+            addresses = await start_servers(
+                place, environment, lock=lock, avoid=frozenset(), keep=keep, screen=screen
+            )
+            secret_key = environment.get("EARSHOT_SECRET_KEY") or place.secret("secret-key")
+            told = {**addresses, "EARSHOT_SECRET_KEY": secret_key, "EARSHOT_DATA": str(place.root)}
+            program = Program(
+                command[0], tuple(command), {**environment, **told}, log=None, orphaned=signal.SIGTERM
+            )
+            child = await Child.start(program)
+            try:
+                status = await child.wait()
+            finally:
+                child.kill()
+            return 128 - status if status < 0 else status
+
+        def pass_on(number: Signals) -> int | None:
+            if child is None or child.ended:
+                return 128 + number
+            child.signal_group(number)
+            return None
+
+        def kill() -> None:
+            if child:
+                child.kill()
+
+        return await _until_a_signal(story(), keep, screen, at_signal=pass_on, at_second=kill)
+
+
+async def _until_a_signal(
+    story: Awaitable[int],
+    keep: Supervisor,
+    screen: Screen,
+    *,
+    at_signal: Callable[[Signals], int | None],
+    at_second: Callable[[], None] = lambda: None,
+) -> int:
+    """Tell the story to its end or until a signal, then stop in order. A second signal kills what still runs.
+
+    `at_signal` returns the exit code with which to stop now, or None to let the story end by itself.
+    """
+    task = asyncio.ensure_future(story)
+    received: list[Signals] = []
+    code = 0
+
+    def arrived(number: Signals) -> None:
+        nonlocal code
+        received.append(number)
+        if len(received) > 1:
+            at_second()
+            keep.kill()
+        elif (now := at_signal(number)) is not None:
+            code = now
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, arrived, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return code
+    except BaseExceptionGroup as several:
+        failures, others = several.split(Failure)
+        if others or not failures:
+            raise
+        raise Failure("\n".join(map(str, failures.exceptions))) from several
+    finally:
+        began = time.monotonic()
+        await keep.stop()
+        screen.step("Everything", "stopped", time.monotonic() - began)
+
+
+async def _start_applications(
+    place: Place, variables: Mapping[str, str], host: str, port: int, keep: Supervisor, screen: Screen
+) -> None:
+    programs = applications.applications(place, variables, host=host, port=port)
+
+    async def start(program: Program) -> None:
+        began = time.monotonic()
+        if program.name == "web":
+            address = f"http://{_reachable(host)}:{port}"
+            await keep.start(program, lambda: applications.ask_readyz(address), seconds=_READY_SECONDS)
+        else:
+            await keep.start(program)
+        state = "ready" if program.name == "web" else "started"
+        screen.step(program.name, state, time.monotonic() - began)
+
+    async with asyncio.TaskGroup() as together:
+        for program in programs:
+            together.create_task(start(program))
+
+
+def _told_to_children(
+    place: Place, environment: Mapping[str, str], addresses: Mapping[str, str], *, host: str, port: int
+) -> dict[str, str]:
+    """The variables of `run/env`: what every command of this stack needs to know."""
+    told = {
+        **addresses,
+        "EARSHOT_SECRET_KEY": environment.get("EARSHOT_SECRET_KEY") or place.secret("secret-key"),
+        "EARSHOT_PORT": str(port),
+        "EARSHOT_URL": environment.get("EARSHOT_URL") or f"http://{_reachable(host)}:{port}",
+    }
+    if demo := environment.get("EARSHOT_DEMO"):
+        told["EARSHOT_DEMO"] = demo
+    return told
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    text = environment.get("EARSHOT_PORT") or "8000"
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise Failure(f"EARSHOT_PORT must be a port number such as 8000, not {text!r}.")
+    return int(text)
+
+
+def _reachable(host: str) -> str:
+    """A listening address as a browser on this machine writes it."""
+    if host in {"0.0.0.0", "::"}:
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

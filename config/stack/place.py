@@ -1,0 +1,190 @@
+"""The data directory: where everything that must survive lives, and what only its owner may read."""
+
+import fcntl
+import os
+import random
+import secrets
+import socket
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.stack.screen import Failure
+
+DIRECTORIES = ("postgres", "mongodb", "redis", "cache", "objects", "logs", "run", "secrets")
+SECRETS = (
+    "secret-key",
+    "postgres-password",
+    "mongodb-password",
+    "mongodb-keyfile",
+    "redis-password",
+    "s3-access-key",
+    "s3-secret-key",
+)
+# Below the ports that Linux (from 32768) and macOS (from 49152) give to outgoing connections: one of those
+# could take the port of a server while it is down.
+_PORTS = range(20000, 32768)
+# PostgreSQL runs as another user when we are root; it must be able to pass through, not to look.
+PASSABLE = 0o711
+# Servers whose launcher was killed hold the lock until they have ended, which takes them less than this.
+_LOCK_PATIENCE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A data directory by its absolute path."""
+
+    root: Path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.root / name
+
+    def make(self) -> None:
+        """Make what is missing: the directories, and the secrets with 256 bits each."""
+        try:
+            if not self.root.exists():
+                self.root.mkdir(parents=True)
+                self.root.chmod(PASSABLE if os.geteuid() == 0 else 0o700)
+            for name in DIRECTORIES:
+                (self / name).mkdir(mode=0o700, exist_ok=True)
+            (self / "secrets").chmod(0o700)
+            for name in SECRETS:
+                if not (self / "secrets" / name).exists():
+                    # Hexadecimal digits need no quoting in a URL, a Redis file, CSV or MongoDB's key file.
+                    write_private(self / "secrets" / name, secrets.token_hex(32))
+        except OSError as refused:
+            raise Failure(
+                f"{refused.filename or self.root} cannot be used for data: {refused.strerror}."
+            ) from refused
+
+    def secret(self, name: str) -> str:
+        return (self / "secrets" / name).read_text().strip()
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the directory for one launcher. Yields the lock's descriptor.
+
+        Every server inherits it, so that no second launcher touches the data before the last one has ended.
+        """
+        descriptor = os.open(self / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+            while not _flock(descriptor):
+                if time.monotonic() > deadline:
+                    raise Failure(
+                        f"Earshot already runs with the data directory {self.root}; stop it there, "
+                        "or set EARSHOT_DATA to another directory."
+                    )
+                time.sleep(0.05)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def ports(self, names: Iterable[str], *, avoid: frozenset[int] = frozenset()) -> dict[str, int]:
+        """A free port for each name: the one it had last time where nobody has taken it meanwhile."""
+        file = self / "run" / "ports"
+        known = {name: int(port) for name, port in read_pairs(file).items()}
+        chosen: dict[str, int] = {}
+        with ExitStack() as held:
+            for name in names:
+                candidates = [known[name]] if name in known else []
+                candidates += random.sample(_PORTS, 100)
+                for port in candidates:
+                    if port not in avoid and (taken := _bind("127.0.0.1", port)):
+                        # Held until all are chosen, so that no two get the same.
+                        held.enter_context(taken)
+                        chosen[name] = port
+                        break
+                else:
+                    raise Failure(f"No free port was found between {_PORTS.start} and {_PORTS.stop - 1}.")
+        # Servers that a variable names today may be ours again tomorrow: their ports stay remembered.
+        write_pairs(file, {name: str(port) for name, port in {**known, **chosen}.items()})
+        return chosen
+
+    def refuse_older(self, name: str, version: str, title: str) -> None:
+        """Raise if the data in directory `name` was written by a newer major version than `version`.
+
+        Redis 6 would not even see what Redis 7 has written.
+        """
+        file = self / name / "version"
+        major = int(version.split(".")[0])
+        if file.exists() and int(file.read_text()) > major:
+            raise Failure(
+                f"{self / name} was written by {title} {file.read_text().strip()}, and {version} cannot read "
+                "that; put the newer one on the PATH, or move that directory away to begin anew."
+            )
+        write_private(file, str(major))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace `file` in one step; only its owner may read it."""
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text + "\n")
+    fresh.replace(file)
+
+
+def write_pairs(file: Path, pairs: Mapping[str, str]) -> None:
+    """Lines `NAME=value`, readable by the owner alone."""
+    write_private(file, "\n".join(f"{name}={value}" for name, value in pairs.items()))
+
+
+def read_pairs(file: Path) -> dict[str, str]:
+    """The lines `NAME=value` of a file; nothing when there is none."""
+    if not file.exists():
+        return {}
+    return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+
+
+def port_problem(host: str, port: int) -> str | None:
+    """Why nobody could listen there, or None if one could."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except (OSError, OverflowError) as refused:
+        return getattr(refused, "strerror", None) or str(refused)
+    return None
+
+
+def closed_to(path: Path, *, user: int, group: int) -> Path | None:
+    """The first directory on the way to `path` (or `path` itself) that this user may not pass through."""
+    for step in (*reversed(path.parents), path):
+        facts = step.stat()
+        if facts.st_uid == user:
+            allowed = facts.st_mode & stat.S_IXUSR
+        elif facts.st_gid == group:
+            allowed = facts.st_mode & stat.S_IXGRP
+        else:
+            allowed = facts.st_mode & stat.S_IXOTH
+        if not allowed:
+            return step
+    return None
+
+
+def _flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _bind(host: str, port: int) -> socket.socket | None:
+    probe = socket.socket()
+    # A port whose last connections are still in TIME_WAIT is free for a server.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+        # Two sockets with SO_REUSEADDR may bind the same port as long as neither listens.
+        probe.listen(1)
+    except OSError:
+        probe.close()
+        return None
+    return probe

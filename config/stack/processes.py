@@ -1,0 +1,160 @@
+"""One process: started the same way every time, in a group of its own, ended with its parent."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from signal import Signals
+
+from config.stack.screen import Failure
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Loaded here, because between fork and exec nothing may be imported or looked up.
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def end_with_parent(number: Signals, *, parent: int | None = None) -> None:
+    """Have the kernel send this process `number` when the thread that started it ends, however that happens.
+
+    Give `parent` where it is known: one that died before this call then counts as well. Does nothing where
+    the kernel offers nothing of the kind (anything but Linux).
+    """
+    if _libc is None:
+        return
+    before = os.getppid() if parent is None else parent
+    _libc.prctl(_PR_SET_PDEATHSIG, int(number))
+    if os.getppid() != before:
+        os.kill(os.getpid(), number)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user to run as."""
+
+    user: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How to start and to end one process.
+
+    `stop` asks it to end in order and `patience` is how many seconds it gets for that; those with the lowest
+    `stop_order` are asked first. `orphaned` is what the kernel sends when the launcher dies. `log` of None
+    leaves it our own standard streams. `keeps` are descriptors it inherits.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path | None
+    directory: Path | None = None
+    stop: Signals = signal.SIGTERM
+    stop_order: int = 0
+    patience: float = 5.0
+    orphaned: Signals = signal.SIGKILL
+    account: Account | None = None
+    keeps: tuple[int, ...] = ()
+
+
+class Child:
+    """A running Program. Start it from the main thread: it ends when the thread that started it ends."""
+
+    def __init__(self, program: Program, process: asyncio.subprocess.Process, log_begins: int) -> None:
+        self.program = program
+        self.process = process
+        self.born = time.monotonic()
+        self._log_begins = log_begins
+
+    @classmethod
+    async def start(cls, program: Program, *, output: int | None = None) -> "Child":
+        """`output` replaces the log for standard output (asyncio.subprocess.PIPE, for one)."""
+        launcher = os.getpid()
+
+        def before_exec() -> None:
+            end_with_parent(program.orphaned, parent=launcher)
+
+        log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if program.log else None
+        account = program.account
+        try:
+            log_begins = os.fstat(log).st_size if log is not None else 0
+            process = await asyncio.create_subprocess_exec(
+                *program.command,
+                stdin=None if log is None else asyncio.subprocess.DEVNULL,
+                stdout=log if output is None else output,
+                stderr=log,
+                env=dict(program.environment),
+                cwd=program.directory,
+                start_new_session=True,
+                preexec_fn=before_exec,
+                pass_fds=program.keeps,
+                user=account.user if account else None,
+                group=account.group if account else None,
+                extra_groups=[] if account else None,
+                umask=-1 if log is None else 0o077,
+            )
+            return cls(program, process, log_begins)
+        except OSError as refused:
+            raise Failure(f"{program.name} does not start: {refused}.") from refused
+        finally:
+            if log is not None:
+                os.close(log)
+
+    @property
+    def ended(self) -> bool:
+        return self.process.returncode is not None
+
+    async def wait(self) -> int:
+        """Its exit status; the negative number of the signal that ended it."""
+        return await self.process.wait()
+
+    async def end(self) -> None:
+        """Ask it to stop; kill its whole group when its patience is over, or whatever it left behind."""
+        if not self.ended:
+            self._signal(os.kill, self.program.stop)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), self.program.patience)
+        self.kill()
+        await self.wait()
+
+    def kill(self) -> None:
+        self.signal_group(signal.SIGKILL)
+
+    def signal_group(self, number: Signals) -> None:
+        self._signal(os.killpg, number)
+
+    def _signal(self, send: Callable[[int, int], None], number: Signals) -> None:
+        # macOS says PermissionError for a group of which only zombies are left.
+        with suppress(ProcessLookupError, PermissionError):
+            # Not Popen's own method: it polls first and would take the exit status from asyncio's watcher.
+            send(self.process.pid, number)
+
+    def last_lines(self, count: int = 20) -> str:
+        """The end of what it has logged since this start, indented for the screen."""
+        if self.program.log is None:
+            return ""
+        with open(self.program.log, errors="replace") as log:
+            log.seek(self._log_begins)
+            lines = log.read().splitlines()[-count:]
+        return "\n".join(f"    {line[:400]}" for line in lines)
+
+
+def told(status: int) -> str:
+    """An exit status in words."""
+    return f"signal {Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+async def run_to_end(program: Program) -> None:
+    """Run a program that does one thing. Raises Failure with the end of its log when it fails."""
+    child = await Child.start(program)
+    try:
+        if status := await child.wait():
+            raise Failure(f"{program.name} failed ({told(status)}):\n{child.last_lines()}")
+    finally:
+        child.kill()

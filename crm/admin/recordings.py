@@ -1,0 +1,91 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from audio import hearing
+from audio.models import AnalysisJob, AudioChunk, AudioSession
+from audio.states import ProcessingStatus, UploadStatus
+from crm.admin.site import TenantScoped
+
+
+@admin.register(AudioSession)
+class SessionAdmin(TenantScoped):
+    tenant_path = "tenant"
+    list_display = ("id", "user", "start_time", "status", "total_duration_seconds", "chunks", "on_page")
+    list_filter = ("status", "channels")
+    list_select_related = ("user",)
+    search_fields = ("id", "call_id", "test_session_id", "user__username")
+    search_help_text = "Session id, call id, reference or username"
+    date_hierarchy = "created_at"
+    list_per_page = 50
+
+    @admin.display(description="Chunks")
+    def chunks(self, session: AudioSession) -> SafeString:
+        return format_html(
+            '<a href="{}?session__id__exact={}">Chunks</a>', reverse("admin:audio_audiochunk_changelist"), session.pk
+        )
+
+    @admin.display(description="Page")
+    def on_page(self, session: AudioSession) -> SafeString:
+        return format_html('<a href="{}">Open</a>', reverse("session-page", args=[session.pk]))
+
+
+@admin.register(AudioChunk)
+class ChunkAdmin(TenantScoped):
+    tenant_path = "session__tenant"
+    list_display = (
+        "chunk_index",
+        "of_session",
+        "upload_status",
+        "processing_status",
+        "duration_seconds",
+        "file_size_bytes",
+        "attempts",
+        "error",
+        "received_at",
+    )
+    list_display_links = ("chunk_index",)
+    list_filter = ("processing_status", "upload_status")
+    list_select_related = ("session",)
+    search_fields = ("=session__id", "=session__call_id")
+    search_help_text = "Session id or call id"
+    ordering = ("-created_at",)
+    list_per_page = 50
+    actions = ("analyse_again",)
+
+    @admin.display(description="Session", ordering="session")
+    def of_session(self, chunk: AudioChunk) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:audio_audiosession_change", args=[chunk.session_id]), chunk.session
+        )
+
+    @admin.action(description="Analyse again", permissions=["view"])
+    def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        ended = chosen.filter(
+            upload_status=UploadStatus.UPLOADED,
+            processing_status__in=[ProcessingStatus.COMPLETED, ProcessingStatus.FAILED],
+        )
+        retried = 0
+        for chunk in ended:
+            hearing.try_again(chunk)
+            retried += 1
+        left = chosen.count() - retried
+        self.message_user(request, f"{retried} sent to the workers again.", messages.SUCCESS)
+        if left:
+            self.message_user(request, f"{left} left alone: still being worked on.", messages.WARNING)
+
+
+@admin.register(AnalysisJob)
+class JobAdmin(TenantScoped):
+    tenant_path = "chunk__session__tenant"
+    list_display = ("id", "kind", "state", "attempts", "error", "dispatched_at", "lease_until", "ended_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("chunk",)
+    search_fields = ("=chunk__session__id",)
+    search_help_text = "Session id"
+    list_per_page = 50

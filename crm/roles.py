@@ -1,0 +1,31 @@
+"""The one table of who may do what.
+
+A capability is `thing.act`. Views, consumers and pages name capabilities, never roles.
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    PRIVACY = "privacy"
+    INTEGRATION = "integration"
+
+
+_EVERYONE = {"tokens.own", "tickets.make"}
+_RECORDING = {"recordings.write", "recordings.read", "calls.read"}
+_SUPERVISING = {"recordings.read_all", "recordings.retry", "calls.read_all", "metrics.read"}
+
+CAPABILITIES: dict[Role, frozenset[str]] = {
+    Role.AGENT: frozenset(_EVERYONE | _RECORDING),
+    Role.SUPERVISOR: frozenset(_EVERYONE | _RECORDING | _SUPERVISING),
+    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _SUPERVISING | {"users.manage", "admin.use"}),
+    Role.PRIVACY: frozenset(_EVERYONE | {"recordings.read", "recordings.read_all", "calls.read", "calls.read_all"}),
+    Role.INTEGRATION: frozenset(_EVERYONE | _RECORDING | {"recordings.read_all", "calls.read_all"}),
+}
+
+
+def grants(role: str, capability: str) -> bool:
+    return capability in CAPABILITIES.get(Role(role), frozenset()) if role in set(Role) else False

@@ -1,0 +1,21 @@
+#!/usr/bin/env python
+"""Django's command line for Earshot: `./manage.py help` lists the commands."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError as missing:
+        raise SystemExit(
+            "Django is not installed for this Python. `make install` makes the environment; "
+            "then run .venv/bin/python manage.py …"
+        ) from missing
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

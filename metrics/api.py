@@ -1,0 +1,29 @@
+from dataclasses import asdict
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from metrics import timings
+from metrics.timings import Summary
+
+
+class OperationSerializer(serializers.Serializer[Summary]):
+    operation = serializers.CharField()
+    count = serializers.IntegerField()
+    failures = serializers.IntegerField()
+    p50_ms = serializers.FloatField()
+    p95_ms = serializers.FloatField()
+    p99_ms = serializers.FloatField()
+
+
+class Operations(APIView):
+    capabilities: ClassVar = {"GET": "metrics.read"}
+
+    @extend_schema(responses=OperationSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """How long operations took in the last 24 hours, all processes together."""
+        return Response([asdict(summary) for summary in timings.summary()])
