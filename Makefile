@@ -18,7 +18,7 @@ install-dev: .venv/dev-ready ## Make .venv with what testing needs too
 
 test: install-dev ## Run all tests on servers of their own
 	@node --test tests/browser/ || [ -z "$$(command -v node)" ]
-	@$(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest --cov $(TESTS)
+	@EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov)
 
 check: install-dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -106,9 +106,7 @@ class ChunkDetail(APIView):
             body=request.body,
             declared=headers.declared(request.headers),
         )
-        return Response(
-            ChunkSerializer(chunk).data, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-        )
+        return Response(ChunkSerializer(chunk).data, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 class ChunkRetry(APIView):

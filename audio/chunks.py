@@ -18,7 +18,15 @@ from django.utils import timezone
 
 from audio import blobs, containers, jobs, live, sessions
 from audio.containers import Inspection
-from audio.errors import BadChunk, BodyTooLarge, ChunkConflict, EmptyBody, StoreUnavailable, UploadInProgress, WrongDigest
+from audio.errors import (
+    BadChunk,
+    BodyTooLarge,
+    ChunkConflict,
+    EmptyBody,
+    StoreUnavailable,
+    UploadInProgress,
+    WrongDigest,
+)
 from audio.models import AudioChunk, AudioSession
 from audio.serializers import ChunkSerializer
 from audio.states import JobKind, UploadStatus
@@ -157,7 +165,12 @@ def _acknowledge(chunk: AudioChunk) -> AudioChunk:
         chunk.save(update_fields=["upload_status", "stored_at", "stored_checksum", "compressed_size_bytes"])
         jobs.create(chunk, JobKind.ANALYSIS)
         sessions.settle(chunk.session_id)
-    log.info("chunk_stored", session_id=str(chunk.session_id), chunk_index=chunk.chunk_index, bytes=chunk.file_size_bytes)
+    log.info(
+        "chunk_stored",
+        session_id=str(chunk.session_id),
+        chunk_index=chunk.chunk_index,
+        bytes=chunk.file_size_bytes,
+    )
     live.announce(
         "chunk_stored",
         str(chunk.session_id),

@@ -4,8 +4,9 @@
 2. `inspect` walks the packets of the first audio stream, adds up how long each says it lasts, and takes off what
    a decoder would throw away: Opus pre-skip, CodecDelay, encoder padding, the trim at the end.
 
-The body comes from outside, so the demuxer is never left to guess a format (a playlist or a script of files to join
-would then be opened and followed), may open nothing beside the body, and is bounded in packets, bytes and seconds.
+The body comes from outside, so the demuxer is never left to guess a format (a playlist or a script of files
+to join would then be opened and followed), may open nothing beside the body, and is bounded in packets, bytes
+and seconds.
 """
 
 import struct
@@ -28,7 +29,7 @@ AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A file format: the name shown to people, the extension and media type stored, FFmpeg's demuxer for it."""
+    """A file format: name shown to people, extension and media type stored, and FFmpeg's demuxer for it."""
 
     name: str
     extension: str
@@ -46,7 +47,10 @@ CONTAINERS = (WEBM, OGG, M4A, MP3, WAV)
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the packets say. `sample_rate` in Hz is the codec's (Opus always says 48000), not the microphone's."""
+    """What the packets say.
+
+    `sample_rate` in Hz is the codec's (Opus always says 48000), not the microphone's.
+    """
 
     container: Container
     codec: str
@@ -55,8 +59,8 @@ class Inspection:
     channels: int
 
 
-# What browsers, telephones and people's own files hold. FFmpeg has decoders for hundreds of formats that nobody records
-# calls in and few people test: each is only a way in.
+# What browsers, telephones and people's own files hold. FFmpeg has decoders for hundreds of formats that
+# nobody records calls in and few people test: each is only a way in.
 CODECS = frozenset({"opus", "vorbis", "flac", "aac", "alac", "mp3"}) | frozenset(
     f"pcm_{sample}" for sample in ("u8", "s16le", "s24le", "s32le", "f32le", "f64le", "alaw", "mulaw")
 )
@@ -67,15 +71,18 @@ DECODERS = ",".join(sorted(CODECS | {"libopus", "libvorbis", "mp3float"}))
 MOST_PACKETS = 60_000
 # Opus pre-skip is 16 bits of 48 kHz samples, 1.37 s; no other format here needs as much.
 LONGEST_SKIP = 1.5
-# A packet can carry a few bytes that the file holds once for all of them (stripped headers), but packets that add up to
-# far more than the file were made by decompression, or are one stretch of bytes told many times.
+# A packet can carry a few bytes that the file holds once for all of them (stripped headers), but packets that
+# add up to far more than the file were made by decompression, or are one stretch of bytes told many times.
 MOST_BYTES_PER_BYTE = 2
 # Nothing of the kind may reach the sums: a rate near zero makes years of one packet.
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 4_000, 384_000, 8
 
 
 def sniff(body: bytes) -> Container | None:
-    """The container these bytes are, or None. Looks at the beginning only: it may still turn out to be damaged."""
+    """The container these bytes are, or None.
+
+    Looks at the beginning only: it may still turn out to be damaged.
+    """
     if body.startswith(b"\x1a\x45\xdf\xa3"):
         return WEBM if _document_type(body) in (b"webm", b"matroska") else None
     if body.startswith(b"OggS"):
@@ -92,9 +99,9 @@ def sniff(body: bytes) -> Container | None:
 def inspect(body: bytes, *, longest_seconds: float = 120.0) -> Inspection:
     """Demux `body` and say what it is and how many seconds it lasts.
 
-    Raises EmptyBody; NotAudio when it is no container known here, is damaged, or holds a codec nobody records in;
-    NoAudio when the container holds no audio packet; TooLong as soon as it is known to pass `longest_seconds`.
-    Nothing else.
+    Raises EmptyBody; NotAudio when it is no container known here, is damaged, or holds a codec nobody records
+    in; NoAudio when the container holds no audio packet; TooLong as soon as it is known to pass
+    `longest_seconds`. Nothing else.
     """
     if not body:
         raise EmptyBody("The upload is empty.")
@@ -128,16 +135,17 @@ def open_container(body: bytes, container: Container) -> InputContainer:
 
 
 def first_audio(source: InputContainer) -> AudioStream:
-    """The first audio stream. Raises NoAudio when there is none, NotAudio when its codec is not in `CODECS`."""
+    """The first audio stream.
+
+    Raises NoAudio when there is none, NotAudio when its codec is not in `CODECS`.
+    """
     stream = next(iter(source.streams.audio), None)
     if stream is None:
         raise NoAudio("The file holds no audio.")
     context = stream.codec_context
     if context is None or context.codec.canonical_name not in CODECS:
         raise NotAudio("The file holds audio in a format that is not supported here.")
-    if not (
-        LOWEST_RATE <= (context.sample_rate or 0) <= HIGHEST_RATE and 1 <= context.channels <= MOST_CHANNELS
-    ):
+    if not (LOWEST_RATE <= (context.sample_rate or 0) <= HIGHEST_RATE and 1 <= context.channels <= MOST_CHANNELS):
         raise NotAudio("The file holds audio at an impossible sample rate or number of channels.")
     return stream
 
@@ -172,8 +180,8 @@ def _inspect(source: InputContainer, container: Container, size: int, longest_se
 def _timed(packets: Iterator[AudioPacket], *, is_opus: bool) -> Iterator[tuple[AudioPacket, float]]:
     """Each packet that holds anything, with its length in seconds before trimming.
 
-    Opus packets say it themselves, exactly, where containers round or leave it out. A packet without a length lasts
-    until the next one; the last of those as long as the one before it.
+    Opus packets say it themselves, exactly, where containers round or leave it out. A packet without a length
+    lasts until the next one; the last of those as long as the one before it.
     """
     waiting: AudioPacket | None = None
     usual = 0.0
@@ -205,7 +213,7 @@ def _time_base(packet: AudioPacket) -> float:
 
 
 def _skip(packet: AudioPacket, sample_rate: int) -> float:
-    """Seconds a decoder drops at this packet: FFmpeg's AV_PKT_DATA_SKIP_SAMPLES, samples at the start and the end."""
+    """Seconds a decoder drops at this packet, at its start and its end: AV_PKT_DATA_SKIP_SAMPLES of FFmpeg."""
     if not packet.has_sidedata("skip_samples"):
         return 0.0
     from_start, from_end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
@@ -242,20 +250,21 @@ def _extra_size_bytes(first: bytes) -> int:
     return 8 - first[0].bit_length() if first else 0
 
 
-# Kilobits per second by the header's bitrate index, layer III: MPEG 1, and MPEG 2 with 2.5. Free format (0) is not read.
+# Kilobits per second by the header's bitrate index, layer III: MPEG 1, and MPEG 2 with 2.5. Free format (0)
+# is not read.
 _MPEG_1_BITRATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG_2_BITRATES = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG_1_RATES = (44100, 48000, 32000)
 
 
 def _begins_with_mp3_frames(body: bytes) -> bool:
-    """Whether two MP3 frames stand one behind the other at the beginning: one sync word alone occurs by chance."""
+    """Whether two MP3 frames stand in a row at the beginning: one sync word alone occurs by chance."""
     first = _mp3_frame_bytes(body[:4])
     return bool(first and _mp3_frame_bytes(body[first : first + 4]))
 
 
 def _mp3_frame_bytes(header: bytes) -> int:
-    """Length of the frame an MPEG audio layer III header opens (ISO 11172-3, section 2.4.1.3), 0 when it is none."""
+    """Length of the frame that a layer III header opens (ISO 11172-3, section 2.4.1.3), 0 when it is none."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return 0
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
@@ -268,16 +277,17 @@ def _mp3_frame_bytes(header: bytes) -> int:
     return 72_000 * _MPEG_2_BITRATES[bitrate_index] // rate + padding
 
 
-# The MPEG-4 boxes that say how many samples there are (ISO 14496-12), and where in the box the number stands, counted
-# from the type: in a film's table of sizes, in a fragment's run.
+# The MPEG-4 boxes that say how many samples there are (ISO 14496-12), and where in the box the number stands,
+# counted from the type: in a film's table of sizes, in a fragment's run.
 _SAMPLE_COUNTS = ((b"stsz", 12), (b"stz2", 12), (b"trun", 8))
 
 
 def _refuse_long_sample_tables(body: bytes) -> None:
     """Raise TooLong when the boxes announce more samples than any permitted length has.
 
-    The demuxer makes room for all that are announced before it gives the first packet: a kilobyte could ask for
-    gigabytes. Boxes are looked for anywhere outside the media data, as the demuxer finds them at unlawful places too.
+    The demuxer makes room for all that are announced before it gives the first packet: a kilobyte could ask
+    for gigabytes. Boxes are looked for anywhere outside the media data, as the demuxer finds them at unlawful
+    places too.
     """
     announced = 0
     for start, end in _outside_media_data(body):
@@ -299,7 +309,8 @@ def _outside_media_data(body: bytes) -> Iterator[tuple[int, int]]:
         size = int.from_bytes(body[start : start + 4], "big")
         if size == 1:
             size = int.from_bytes(body[start + 8 : start + 16], "big")
-        # Zero means to the end of the file; less than its own head is damage, and the rest is looked at as one box.
+        # Zero means to the end of the file; less than its own head is damage, and the rest is looked at as
+        # one box.
         end = start + size if size >= 8 else len(body)
         if body[start + 4 : start + 8] != b"mdat" or 0 < size < 8:
             yield start, end

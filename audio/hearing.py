@@ -268,7 +268,11 @@ def _announce_words(chunk: AudioChunk, segments: list[Segment]) -> None:
 
 def _announce(kind: str, chunk: AudioChunk, **content: Any) -> None:
     live.announce(
-        kind, str(chunk.session_id), chunk_index=chunk.chunk_index, chunk=ChunkSerializer(chunk).data, **content
+        kind,
+        str(chunk.session_id),
+        chunk_index=chunk.chunk_index,
+        chunk=ChunkSerializer(chunk).data,
+        **content,
     )
 
 

@@ -136,9 +136,7 @@ def is_exhausted(job: AnalysisJob) -> bool:
 
 def _move(job: AnalysisJob, target: JobState, **values: Any) -> bool:
     """Take the job to `target` if the table allows it and it is still in the hands it was read in."""
-    still_ours = AnalysisJob.objects.filter(
-        pk=job.pk, claimed_by=job.claimed_by, state__in=sources(JOB_MOVES, target)
-    )
+    still_ours = AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by, state__in=sources(JOB_MOVES, target))
     return bool(still_ours.update(state=target, **values))
 
 

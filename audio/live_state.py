@@ -7,6 +7,7 @@ The one door to the keys `audio:events:{session_id}` (a stream, four hours, trim
 import secrets
 from collections.abc import Iterator
 from functools import cache
+from typing import Any, cast
 
 import redis
 from django.conf import settings
@@ -38,13 +39,13 @@ def append_event(session_id: str, event: bytes) -> str:
     """Append an event and return its `seq`, `{epoch}-{n}`."""
     keys = [STREAM_KEY.format(session_id=session_id), LINE_KEY.format(session_id=session_id)]
     seq = _append()(keys=keys, args=[event, secrets.token_hex(4), MOST_EVENTS, LIFE_SECONDS])
-    return bytes(seq).decode()
+    return cast("bytes", seq).decode()
 
 
 def latest_seq(session_id: str) -> str | None:
     """The `seq` of the last event; None when there was none lately."""
     epoch, events = _client().hmget(LINE_KEY.format(session_id=session_id), "epoch", "events")
-    return f"{epoch.decode()}-{int(events)}" if epoch and events else None
+    return f"{cast('bytes', epoch).decode()}-{int(events)}" if epoch and events else None
 
 
 def events_after(session_id: str, seq: str) -> list[tuple[str, bytes]] | None:
@@ -67,7 +68,8 @@ def ping() -> None:
 
 
 def _after(session_id: str, number: int) -> Iterator[tuple[str, bytes]]:
-    for _, fields in _client().xrange(STREAM_KEY.format(session_id=session_id)):
+    entries: Any = _client().xrange(STREAM_KEY.format(session_id=session_id))
+    for _, fields in entries:
         seq = fields[b"seq"].decode()
         if number_of(seq) > number:
             yield seq, fields[b"event"]

@@ -101,9 +101,7 @@ class AudioChunk(models.Model):
     compression_ratio = models.FloatField(null=True, blank=True)
     checksum = models.CharField(max_length=64)
     stored_checksum = models.CharField(max_length=64, blank=True, default="")
-    upload_status = models.CharField(
-        max_length=12, choices=UploadStatus.choices, default=UploadStatus.UPLOADING
-    )
+    upload_status = models.CharField(max_length=12, choices=UploadStatus.choices, default=UploadStatus.UPLOADING)
     # When the request that is storing the object took the row.
     claimed_at = models.DateTimeField(default=timezone.now)
     processing_status = models.CharField(
@@ -144,9 +142,7 @@ class AnalysisJobQuerySet(models.QuerySet["AnalysisJob"]):
 
     def claimable(self, *, by: str, at: datetime) -> "AnalysisJobQuerySet":
         """Waiting, or running on a lease that ran out, or running under this very task, delivered again."""
-        return self.unfinished().filter(
-            Q(state=JobState.WAITING) | Q(lease_until__lt=at) | Q(claimed_by=by)
-        )
+        return self.unfinished().filter(Q(state=JobState.WAITING) | Q(lease_until__lt=at) | Q(claimed_by=by))
 
     def overdue(self, *, dispatched_before: datetime, at: datetime) -> "AnalysisJobQuerySet":
         """Nobody works on these and nobody was told lately: a message was lost or a worker died."""

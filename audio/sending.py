@@ -82,7 +82,9 @@ class Recorder:
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(30, connect=5)
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(30, connect=5),
         )
 
     def start(self, *, channels: int, subject: str, reference: str = "") -> dict[str, Any]:
@@ -180,11 +182,15 @@ def _decoded(file: Path, channels: int) -> Iterator[NDArray[np.float32]]:
         with av.open(str(file)) as container:
             for frame in container.decode(audio=0):
                 for resampled in resampler.resample(frame):
-                    yield resampled.to_ndarray()
+                    yield _samples(resampled)
             for resampled in resampler.resample(None):
-                yield resampled.to_ndarray()
+                yield _samples(resampled)
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise Undecodable(f"{file} cannot be decoded as audio ({type(error).__name__}).") from error
+
+
+def _samples(frame: av.AudioFrame) -> NDArray[np.float32]:
+    return frame.to_ndarray().astype(np.float32, copy=False)
 
 
 def _cut(blocks: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:
@@ -208,7 +214,10 @@ def _encoded(samples: NDArray[np.float32]) -> bytes:
     channels = samples.shape[0]
     with av.open(target, "w", format="ogg") as container:
         stream = container.add_stream(
-            "libopus", rate=SAMPLE_RATE, layout="stereo" if channels == 2 else "mono", bit_rate=BITS_PER_SECOND[channels]
+            "libopus",
+            rate=SAMPLE_RATE,
+            layout="stereo" if channels == 2 else "mono",
+            bit_rate=BITS_PER_SECOND[channels],
         )
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples), format="fltp", layout="stereo" if channels == 2 else "mono"

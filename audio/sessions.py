@@ -150,9 +150,9 @@ def _end(session: AudioSession) -> None:
 
 def _move(session: AudioSession, target: SessionStatus) -> bool:
     """Take the session to `target` if the table allows it from where it is. Whether it moved."""
-    moved = AudioSession.objects.filter(
-        pk=session.pk, status__in=sources(SESSION_MOVES, target)
-    ).update(status=target, updated_at=timezone.now())
+    moved = AudioSession.objects.filter(pk=session.pk, status__in=sources(SESSION_MOVES, target)).update(
+        status=target, updated_at=timezone.now()
+    )
     if moved:
         session.status = target
     return bool(moved)

@@ -85,9 +85,7 @@ def store_chunk_segments(
         raise UnknownCall(f"There is no call {call_id}.")
 
 
-def finish_call(
-    *, tenant_id: int, call_id: str, state: CallState, end_time: datetime, duration: float
-) -> None:
+def finish_call(*, tenant_id: int, call_id: str, state: CallState, end_time: datetime, duration: float) -> None:
     """Mark the call as ended; again, after a late chunk, with new figures."""
     store.change(
         tenant_id=tenant_id,

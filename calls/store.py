@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from bson.codec_options import CodecOptions
 from django.conf import settings
@@ -53,6 +53,12 @@ def ping() -> None:
     _client(os.getpid()).admin.command("ping", maxTimeMS=1000)
 
 
+def close() -> None:
+    """Let this process's connections go; the next call makes new ones."""
+    _client(os.getpid()).close()
+    _client.cache_clear()
+
+
 @_reachable()
 def insert(call: Call) -> bool:
     """Whether it was new: one with its tenant and call_id may be there already."""
@@ -67,7 +73,7 @@ def insert(call: Call) -> bool:
 def find(filters: Mapping[str, Any]) -> Call | None:
     """One call with its whole conversation, in one query; not those deleted."""
     found = _calls().find_one({**filters, "deleted": 0}, {"_id": False}, max_time_ms=DEADLINE_MS)
-    return found  # type: ignore[return-value]
+    return cast("Call | None", found)
 
 
 @_reachable()
@@ -92,9 +98,7 @@ def replace_chunk_segments(
     One update by aggregation pipeline: readers see all of it or nothing, and the same segments again leave the
     call as it was but for `version` and `updated_at`. False when there is no such call.
     """
-    of_other_chunks = {
-        "$filter": {"input": "$conversation", "cond": {"$ne": ["$$this.chunk_index", chunk_index]}}
-    }
+    of_other_chunks = {"$filter": {"input": "$conversation", "cond": {"$ne": ["$$this.chunk_index", chunk_index]}}}
     in_time_order = {
         "$sortArray": {
             # $literal: what people say may begin with a dollar sign.

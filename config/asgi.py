@@ -1,6 +1,7 @@
 """The door for requests and sockets: `uvicorn config.asgi:application`."""
 
 import os
+from typing import cast
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -12,12 +13,12 @@ django_application = get_asgi_application()
 from django.conf import settings  # noqa: E402
 
 from audio.routing import websocket_urlpatterns  # noqa: E402
-from config.gate import Gate  # noqa: E402
+from config.gate import App, Gate  # noqa: E402
 from crm.authentication import SocketAuthentication  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": Gate(django_application, largest_body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES),
+        "http": Gate(cast("App", django_application), largest_body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES),
         "websocket": SocketAuthentication(URLRouter(websocket_urlpatterns)),
     }
 )

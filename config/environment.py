@@ -49,10 +49,10 @@ class Environment:
         except ValueError:
             raise SettingError(f"{name} must be a whole number, not {value!r}.") from None
 
-    def boolean(self, name: str, default: bool = False) -> bool:
+    def boolean(self, name: str) -> bool:
         value = self._values.get(name, "").strip().lower()
         if not value:
-            return default
+            return False
         if value in {"1", "true", "yes", "on"}:
             return True
         if value in {"0", "false", "no", "off"}:
@@ -87,4 +87,4 @@ def left_by_stack(file: Path) -> dict[str, str]:
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         return {}
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {name: value for name, value in pairs}
+    return dict(pairs)

@@ -96,4 +96,3 @@ def _framework_answer(error: exceptions.APIException) -> Response:
         fields = detail if isinstance(detail, dict) else {"body": detail}
         return Response(shape(code, "Some of this cannot be right; see the fields.", fields), status=status)
     return Response(shape(code, str(error.detail)), status=status, headers=headers)
-

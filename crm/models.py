@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -32,8 +32,6 @@ class User(AbstractUser):
     role = models.CharField(
         max_length=16, choices=[(role.value, role.value.capitalize()) for role in Role], default=Role.AGENT
     )
-
-    objects: ClassVar[UserManager["User"]] = UserManager()
 
     class Meta:
         ordering: ClassVar = ["username"]

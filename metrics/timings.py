@@ -112,6 +112,10 @@ class _Waiting:
     """Counts not yet in Redis, and the thread that takes them there."""
 
     def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Also for a forked worker, which has neither its parent's thread nor a right to its parent's counts."""
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
@@ -159,12 +163,4 @@ def _client() -> redis.Redis:
 
 
 _waiting = _Waiting()
-
-
-def _after_fork() -> None:
-    """A forked worker has neither its parent's thread nor the right to its parent's counts."""
-    global _waiting
-    _waiting = _Waiting()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=_waiting.start_over)

@@ -1,4 +1,7 @@
-"""Builders of sound: people talking, tones, and both in any container. Nothing here uses the code under test."""
+"""Builders of sound: people talking, tones, and both in any container.
+
+Nothing here uses the code under test.
+"""
 
 from fractions import Fraction
 from functools import cache
@@ -26,7 +29,10 @@ Samples = NDArray[np.float32]
 
 @cache
 def speech() -> Samples:
-    """26.7 s of one man reading aloud, mono float32 at 16 kHz. What he says is `speech_text`. Not to be written to."""
+    """26.7 s of one man reading aloud, mono float32 at 16 kHz.
+
+    What he says is `speech_text`. Not to be written to.
+    """
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE)
     with av.open(BytesIO(SPEECH.read_bytes()), mode="r", format="ogg") as source:
         frames = [piece for frame in source.decode(audio=0) for piece in resampler.resample(frame)]
@@ -41,9 +47,7 @@ def speech_text() -> str:
     return SPEECH.with_suffix(".txt").read_text()
 
 
-def tone(
-    seconds: float, *, frequency: float = 440.0, level: float = 0.3, sample_rate: int = SAMPLE_RATE
-) -> Samples:
+def tone(seconds: float, *, frequency: float = 440.0, level: float = 0.3, sample_rate: int = SAMPLE_RATE) -> Samples:
     """A sine, mono float32."""
     times = np.arange(round(seconds * sample_rate)) / sample_rate
     return (level * np.sin(2 * np.pi * frequency * times)).astype(np.float32)
@@ -79,7 +83,10 @@ def encode(
     bit_rate: int | None = None,
     options: dict[str, str] | None = None,
 ) -> bytes:
-    """`samples` of shape (n,) or (channels, n) as a file: webm, ogg, m4a, mp3 or wav. Opus is always coded at 48 kHz."""
+    """`samples` of shape (n,) or (channels, n) as a file: webm, ogg, m4a, mp3 or wav.
+
+    Opus is always coded at 48 kHz.
+    """
     muxer, usual_codec = MUXERS[container]
     codec = codec or usual_codec
     channels = np.atleast_2d(samples)

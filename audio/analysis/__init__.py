@@ -7,7 +7,7 @@
 
 `evaluation` measures the stages against what was really said.
 
-Stages are functions of samples: they know no session, no row and no setting, and two runs over the same samples give the
-same result. An engine is loaded by the first call in each process and kept. A process that forks after that gives its
-children locks and threads that nobody holds: load after the fork, never at import.
+Stages are functions of samples: they know no session, no row and no setting, and two runs over the same
+samples give the same result. An engine is loaded by the first call in each process and kept. A process that
+forks after that gives its children locks and threads that nobody holds: load after the fork, never at import.
 """

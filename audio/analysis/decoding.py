@@ -38,9 +38,9 @@ class Sound:
 def decode(body: bytes, *, channels: int, container: Container, longest_seconds: float = 125.0) -> Sound:
     """The first audio stream of `body` at 16 kHz, mixed down to `channels` (1 or 2); a mono file always gives one.
 
-    Damaged or truncated input gives what can be had, without an error: compare `duration` with what was declared.
-    Raises Undecodable when nothing can be had; TooLong when it goes on past `longest_seconds`, which a container that
-    lies about lengths can do after passing the door.
+    Damaged or truncated input gives what can be had, without an error: compare `duration` with what was
+    declared. Raises Undecodable when nothing can be had; TooLong when it goes on past `longest_seconds`,
+    which a container that lies about lengths can do after passing the door.
     """
     try:
         with open_container(body, container) as source:
@@ -59,16 +59,21 @@ def decode(body: bytes, *, channels: int, container: Container, longest_seconds:
 def _resampled(source: InputContainer, layout: str) -> Iterator[NDArray[np.float32]]:
     """Pieces of shape (channels, n) at 16 kHz."""
     resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+    shape: tuple[int, int] | None = None
     for frame in _frames(source):
-        try:
-            pieces = resampler.resample(frame)
-        except (FFmpegError, ValueError):
-            # The rate or the channels change in mid-stream, as they do in damaged files: this is where it ends.
+        shape = shape or _shape(frame)
+        if _shape(frame) != shape:
+            # The rate or the channels change in mid-stream, as they do in damaged files: this is where it
+            # ends.
             break
-        for piece in pieces:
+        for piece in resampler.resample(frame):
             yield piece.to_ndarray().astype(np.float32, copy=False)
     for piece in resampler.resample(None):
         yield piece.to_ndarray().astype(np.float32, copy=False)
+
+
+def _shape(frame: AudioFrame) -> tuple[int, int]:
+    return frame.sample_rate, frame.layout.nb_channels
 
 
 def _frames(source: InputContainer) -> Iterator[AudioFrame]:

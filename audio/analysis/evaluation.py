@@ -1,4 +1,7 @@
-"""How well a stage hears, against what was really said. For tests, benchmarks and the figures in the README."""
+"""How well a stage hears, against what was really said.
+
+For tests, benchmarks and the figures in the README.
+"""
 
 import re
 
@@ -6,8 +9,8 @@ import re
 def word_error_rate(reference: str, heard: str) -> float:
     """Words wrong, missing or added, for every word of `reference`: 0 is perfect, more than 1 is possible.
 
-    Capitals and punctuation do not count, apostrophes within words do. When nothing was said, 0 if nothing was heard
-    either, else 1.
+    Capitals and punctuation do not count, apostrophes within words do. When nothing was said, 0 if nothing
+    was heard either, else 1.
     """
     said, written = _words(reference), _words(heard)
     if not said:

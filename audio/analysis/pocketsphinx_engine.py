@@ -1,7 +1,8 @@
 """The draft engine: English, offline, small, with its model inside the package. The only importer of pocketsphinx.
 
-It writes down most of what one person reads aloud and little of what two people say on the telephone. It is there so that
-a fresh installation hears something at all, and what it writes is called a draft wherever it is shown.
+It writes down most of what one person reads aloud and little of what two people say on the telephone. It is
+there so that a fresh installation hears something at all, and what it writes is called a draft wherever it is
+shown.
 """
 
 import re
@@ -12,24 +13,26 @@ from importlib.metadata import version
 from typing import Any, ClassVar
 
 import numpy as np
-import pocketsphinx  # type: ignore[import-untyped]
+import pocketsphinx
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
 from audio.analysis.transcription import Utterance, Word, utterances
 from audio.analysis.voice_activity import Region, joined
 
-# Found by trying, on read speech as it is, quiet, noisy and of telephone bandwidth. The second pass (fwdflat) costs a
-# third more time and gets more words wrong; so does looking at every second frame only (ds=2), which saves a fifth. The
-# bound on active models changes no word and keeps noise, where everything seems likely, from taking several times as
-# long. The last pass (bestpath) has to stay: without it every word comes with a confidence of 1.
+# Found by trying on one reader, as recorded, coded, shifted and quiet. The second pass (fwdflat) takes longer and gets
+# more words wrong; looking at every second frame only (ds=2) saves a quarter of the time for a few words more wrong.
+# The bound on active models changed no word there and keeps noise, where everything seems likely, from taking several
+# times as long. The last pass (bestpath) has to stay: without it every word comes with a confidence of 1.
 SETTINGS = {"samprate": SAMPLE_RATE, "fwdflat": False, "maxhmmpf": 10_000, "ds": 1}
 
-# Seconds. Each joined stretch of speech is one utterance to the engine, with the mean of its spectrum taken off: long
-# enough for that mean, without the silence that would shift it.
-GAP, PADDING = 0.3, 0.1
+# Seconds. Regions closer than this are one utterance to the engine, which takes the mean of the spectrum off
+# each: a stretch long enough for that mean, without the silence that would shift it. Longer gaps get more
+# words wrong.
+GAP = 0.3
 
-# Root mean square of the speech after levelling, of full scale: some -20 dB, as in what the model was trained on.
+# Root mean square of the speech after levelling, of full scale: some -20 dB, as in what the model was trained
+# on.
 LEVEL = 0.1
 # Not more: what needs a hundredfold is silence with a hum.
 MOST_GAIN = 100.0
@@ -48,11 +51,14 @@ class PocketsphinxTranscriber:
         return version("pocketsphinx")
 
     def transcribe(self, samples: NDArray[np.float32], regions: Sequence[Region]) -> tuple[Utterance, ...]:
-        """What is said in `samples`, mono of shape (n,) at 16 kHz, within `regions`. Not for two threads at a time."""
+        """What is said in `samples`, mono of shape (n,) at 16 kHz, within `regions`.
+
+        Not for two threads at a time.
+        """
         if not regions:
             return ()
         decoder = load()
-        stretches = joined(regions, gap=GAP, padding=PADDING, duration=len(samples) / SAMPLE_RATE)
+        stretches = joined(regions, gap=GAP, padding=0.0, duration=len(samples) / SAMPLE_RATE)
         spoken = [_cut(samples, stretch) for stretch in stretches]
         gain = _gain(spoken)
         words = [
@@ -70,7 +76,7 @@ def load() -> Any:
 
 
 def clean(word: str) -> str:
-    """A dictionary entry as a word: `read(2)` is `read`; `<sil>`, `[NOISE]` and `++COUGH++` are nothing, so empty."""
+    """A dictionary entry as a word: `read(2)` is `read`; `<sil>`, `[NOISE]` and `++COUGH++` are empty."""
     if re.fullmatch(r"<.*>|\[.*\]|\+\+.*\+\+", word):
         return ""
     return re.sub(r"\(\d+\)$", "", word)

@@ -18,7 +18,7 @@ LONGEST_UTTERANCE = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word, its times in seconds from the beginning of the samples, and the engine's own confidence (0-1)."""
+    """One word, its times in seconds from the beginning of the samples, the engine's confidence (0-1)."""
 
     text: str
     start_time: float
@@ -53,12 +53,15 @@ class Transcriber(Protocol):
     def version(self) -> str: ...
 
     def transcribe(self, samples: NDArray[np.float32], regions: Sequence[Region]) -> tuple[Utterance, ...]:
-        """What is said in `samples`, mono of shape (n,) at 16 kHz, within `regions` in order. No regions, no words."""
+        """What is said in `samples`, mono of shape (n,) at 16 kHz, within `regions` in order.
+
+        No regions, no words.
+        """
         ...
 
 
 def utterances(words: Sequence[Word]) -> tuple[Utterance, ...]:
-    """Cut words in order of time at pauses of `PAUSE`, and what is then over `LONGEST_UTTERANCE` at its longest pause."""
+    """Cut words, in order of time, at every `PAUSE`; what is then over `LONGEST_UTTERANCE` at its longest pause."""
     cuts = [index for index in range(1, len(words)) if _pause_before(words, index) >= PAUSE]
     bounds = [0, *cuts, len(words)]
     said: list[Utterance] = []

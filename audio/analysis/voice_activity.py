@@ -1,8 +1,8 @@
 """Where somebody speaks: Silero's voice activity detector, version 6, on onnxruntime.
 
-The weights are those that the faster-whisper package carries; nothing of that package is imported. The model hears 32 ms
-at a time with the last 4 ms before it, and carries its memory from one window to the next by itself, so that a whole
-chunk is one call. Music, tones and noise score near zero.
+The weights are those that the faster-whisper package carries; nothing of that package is imported. The model
+hears 32 ms at a time with the last 4 ms before it, and carries its memory from one window to the next by
+itself, so that a whole chunk is one call. Music, tones and noise score near zero.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
@@ -24,9 +24,11 @@ VERSION = "6"
 # The model's own shapes at 16 kHz, in samples, and the width of its memory.
 WINDOW, CONTEXT, MEMORY = 512, 64, 128
 
-# Speech begins when the model is more sure than not, and goes on until it is clearly less: Silero's own choice.
+# Speech begins when the model is more sure than not, and goes on until it is clearly less: Silero's own
+# choice.
 BEGINS_AT, ENDS_BELOW = 0.5, 0.35
-# Seconds. A click or a cough is shorter than the first; the second is the closure of a consonant, not a pause.
+# Seconds. A click or a cough is shorter than the first; the second is the closure of a consonant, not a
+# pause.
 SHORTEST_SPEECH, SHORTEST_SILENCE = 0.25, 0.1
 # Seconds kept before and after: the model reacts a window late, and a final consonant is faint.
 PADDING = 0.1
@@ -46,7 +48,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class VoiceActivity:
-    """Where somebody speaks, in order and apart, and the share of the whole time in which somebody does (0-1)."""
+    """Where somebody speaks, in order and apart, and the share of the whole time that this is (0-1)."""
 
     regions: tuple[Region, ...]
     ratio: float
@@ -61,7 +63,7 @@ def detect(samples: NDArray[np.float32]) -> VoiceActivity:
 
 
 def probabilities(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How likely there is speech in each window of 32 ms, the last one filled up with silence; shape (windows,)."""
+    """How likely speech is in each window of 32 ms, the last filled up with silence; shape (windows,)."""
     windows = -(-len(samples) // WINDOW)
     if not windows:
         return np.zeros(0, dtype=np.float32)
@@ -92,7 +94,7 @@ def regions(probabilities: NDArray[np.float32], *, duration: float) -> tuple[Reg
 
 
 def joined(stretches: Sequence[Region], *, gap: float, padding: float, duration: float) -> tuple[Region, ...]:
-    """Regions widened by `padding` seconds on both sides, then made one where less than `gap` is left between them."""
+    """Regions widened by `padding` seconds on both sides, made one where no more than `gap` is left between."""
     result: list[Region] = []
     for stretch in stretches:
         start, end = max(0.0, stretch.start - padding), min(duration, stretch.end + padding)
@@ -105,7 +107,10 @@ def joined(stretches: Sequence[Region], *, gap: float, padding: float, duration:
 
 @cache
 def load() -> onnxruntime.InferenceSession:
-    """The model, loaded once in each process; after the fork. Raises ModuleNotFoundError without the weights' package."""
+    """The model, loaded once in each process; after the fork.
+
+    Raises ModuleNotFoundError without the weights' package.
+    """
     package = find_spec("faster_whisper")
     if package is None or package.origin is None:
         raise ModuleNotFoundError(

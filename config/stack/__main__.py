@@ -37,9 +37,7 @@ def main() -> int:
         screen = Screen(os.environ, sys.stderr)
         command = [word for word in arguments.command[:1] if word != "--"] + arguments.command[1:]
         if not command:
-            raise Failure(
-                "No command is given; say which after `--`, as in `servers --temporary -- make check`."
-            )
+            raise Failure("No command is given; say which after `--`, as in `servers --temporary -- make check`.")
         return asyncio.run(
             launch.servers(os.environ, screen, command, data=arguments.data, temporary=arguments.temporary)
         )
@@ -52,9 +50,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m config.stack", description="Earshot's servers on this machine."
-    )
+    parser = argparse.ArgumentParser(prog="python -m config.stack", description="Earshot's servers on this machine.")
     actions = parser.add_subparsers(dest="action", required=True)
     as_written = argparse.RawDescriptionHelpFormatter
     run = actions.add_parser(
@@ -64,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_RUN_EXAMPLE,
         formatter_class=as_written,
     )
-    run.add_argument(
-        "--end-with-parent", action="store_true", help="stop when the process that started this ends"
-    )
+    run.add_argument("--end-with-parent", action="store_true", help="stop when the process that started this ends")
     servers = actions.add_parser(
         "servers",
         help="run a command with only the servers around it",
@@ -75,9 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=as_written,
     )
     where = servers.add_mutually_exclusive_group()
-    where.add_argument(
-        "--data", type=lambda text: Path(text).resolve(), help="data directory (default EARSHOT_DATA)"
-    )
+    where.add_argument("--data", type=lambda text: Path(text).resolve(), help="data directory (default EARSHOT_DATA)")
     where.add_argument("--temporary", action="store_true", help="a new data directory, removed at the end")
     servers.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
     return parser

@@ -27,8 +27,8 @@ _WEB = (
 
 # Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself.
 _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
-    ("web", (*_WEB, "--host", "{host}", "--port", "{port}"), 0, 2.0),
-    ("beat", (*_CELERY, "beat", "-s", "{run}/celerybeat-schedule", "--pidfile="), 0, 2.0),
+    ("web", (*_WEB, "--host", "{host}", "--port", "{port}"), 0, 1.5),
+    ("beat", (*_CELERY, "beat", "-s", "{run}/celerybeat-schedule", "--pidfile="), 0, 1.5),
     ("analysis", (*_WORKER, "-n", "analysis@%h", "-Q", "analysis", "-c", "1"), 1, 3.0),
     ("transcription", (*_WORKER, "-n", "transcription@%h", "-Q", "transcription", "-c", "1"), 1, 3.0),
     (
@@ -68,9 +68,8 @@ async def prepare(place: Place, environment: Mapping[str, str], screen: Screen, 
     )
     child = await Child.start(program, output=asyncio.subprocess.PIPE)
     try:
-        assert child.process.stdout
-        async for line in child.process.stdout:
-            match line.decode(errors="replace").rstrip("\n").split("\t"):
+        async for line in child.lines():
+            match line.split("\t"):
                 case ["step", name, seconds]:
                     screen.step(name, "done", float(seconds))
         if status := await child.wait():

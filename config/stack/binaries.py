@@ -51,9 +51,7 @@ class Binary:
         return int(self.version.split(".")[0])
 
 
-def resolve(
-    kind: Kind, environment: Mapping[str, str], *, packaged: Callable[[Kind], list[Path]]
-) -> Named | Binary:
+def resolve(kind: Kind, environment: Mapping[str, str], *, packaged: Callable[[Kind], list[Path]]) -> Named | Binary:
     """Decide for one server. Looks at `environment` alone: its URL variable and its PATH.
 
     Raises Failure with the line that installs what is missing.
@@ -70,9 +68,7 @@ def resolve(
     for path in ours:
         found = examine(kind, path)
         if isinstance(found, Binary):
-            source = "; ".join(
-                ["from the Python package", *(f"passed over: {reason}" for reason in passed_over)]
-            )
+            source = "; ".join(["from the Python package", *(f"passed over: {reason}" for reason in passed_over)])
             return Binary(found.path, found.version, source)
         passed_over.append(f"{path} {found}")
     reasons = "".join(f" ({reason})" for reason in passed_over)

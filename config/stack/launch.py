@@ -34,9 +34,7 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
     place.make()
     with place.locked() as lock:
         if problem := port_problem(host, port):
-            raise Failure(
-                f"{host}:{port} cannot be used ({problem}); choose another port, as in EARSHOT_PORT=8001."
-            )
+            raise Failure(f"{host}:{port} cannot be used ({problem}); choose another port, as in EARSHOT_PORT=8001.")
         keep = Supervisor(screen)
 
         async def story() -> int:
@@ -49,7 +47,7 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
             variables = {**environment, **told, "EARSHOT_DATA": str(place.root)}
             demo = environment.get("EARSHOT_DEMO") == "1"
             await applications.prepare(place, variables, screen, demo=demo)
-            await _start_applications(place, variables, host, port, keep, screen)
+            await _start_applications(place, variables, host=host, port=port, keep=keep, screen=screen)
             screen.say(f"\nEarshot is at {told['EARSHOT_URL']} ({time.monotonic() - began:.1f} s)")
             password = place / "demo-password"
             if demo and password.exists():
@@ -75,9 +73,7 @@ async def servers(
         shutil.rmtree(root, ignore_errors=True)
 
 
-async def _servers_in(
-    place: Place, environment: Mapping[str, str], screen: Screen, command: list[str]
-) -> int:
+async def _servers_in(place: Place, environment: Mapping[str, str], screen: Screen, command: list[str]) -> int:
     place.make()
     with place.locked() as lock:
         keep = Supervisor(screen)
@@ -85,14 +81,10 @@ async def _servers_in(
 
         async def story() -> int:
             nonlocal child
-            addresses = await start_servers(
-                place, environment, lock=lock, avoid=frozenset(), keep=keep, screen=screen
-            )
+            addresses = await start_servers(place, environment, lock=lock, avoid=frozenset(), keep=keep, screen=screen)
             secret_key = environment.get("EARSHOT_SECRET_KEY") or place.secret("secret-key")
             told = {**addresses, "EARSHOT_SECRET_KEY": secret_key, "EARSHOT_DATA": str(place.root)}
-            program = Program(
-                command[0], tuple(command), {**environment, **told}, log=None, orphaned=signal.SIGTERM
-            )
+            program = Program(command[0], tuple(command), {**environment, **told}, log=None, orphaned=signal.SIGTERM)
             child = await Child.start(program)
             try:
                 status = await child.wait()
@@ -158,7 +150,7 @@ async def _until_a_signal(
 
 
 async def _start_applications(
-    place: Place, variables: Mapping[str, str], host: str, port: int, keep: Supervisor, screen: Screen
+    place: Place, variables: Mapping[str, str], *, host: str, port: int, keep: Supervisor, screen: Screen
 ) -> None:
     programs = applications.applications(place, variables, host=host, port=port)
 
@@ -201,6 +193,6 @@ def _port(environment: Mapping[str, str]) -> int:
 
 def _reachable(host: str) -> str:
     """A listening address as a browser on this machine writes it."""
-    if host in {"0.0.0.0", "::"}:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - nothing listens here
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -69,9 +69,7 @@ def ask_our_own(place: Place, port: int) -> None:
     password = place.secret("mongodb-password")
     # A direct connection, since there may be no set yet, or one under last time's port.
     try:
-        with _client(
-            f"mongodb://{USER}:{password}@127.0.0.1:{port}/?authSource=admin&directConnection=true"
-        ) as client:
+        with _client(f"mongodb://{USER}:{password}@127.0.0.1:{port}/?authSource=admin&directConnection=true") as client:
             try:
                 state = client.admin.command("hello")
                 client.admin.command("ping")

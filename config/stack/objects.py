@@ -38,9 +38,7 @@ def describe(place: Place, binary: Binary, port: int, environment: dict[str, str
         log=place / "logs" / "objects.log",
         orphaned=signal.SIGTERM,
     )
-    return Server(
-        program, lambda: ask(address), {KIND.variable: address, **dict(zip(KEYS, keys, strict=True))}
-    )
+    return Server(program, lambda: ask(address), {KIND.variable: address, **dict(zip(KEYS, keys, strict=True))})
 
 
 def ask(address: str) -> None:

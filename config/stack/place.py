@@ -29,8 +29,8 @@ SECRETS = (
 _PORTS = range(20000, 32768)
 # PostgreSQL runs as another user when we are root; it must be able to pass through, not to look.
 PASSABLE = 0o711
-# Servers whose launcher was killed hold the lock until they have ended, which takes them less than this.
-_LOCK_PATIENCE_SECONDS = 3.0
+# The kernel asks the servers of a killed launcher to stop; the slowest takes about a second for that.
+_LEFT_SERVERS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +56,27 @@ class Place:
                     # Hexadecimal digits need no quoting in a URL, a Redis file, CSV or MongoDB's key file.
                     write_private(self / "secrets" / name, secrets.token_hex(32))
         except OSError as refused:
-            raise Failure(
-                f"{refused.filename or self.root} cannot be used for data: {refused.strerror}."
-            ) from refused
+            raise Failure(f"{refused.filename or self.root} cannot be used for data: {refused.strerror}.") from refused
 
     def secret(self, name: str) -> str:
         return (self / "secrets" / name).read_text().strip()
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """Hold the directory for one launcher. Yields the lock's descriptor.
+        """Hold the directory for one launcher. Yields the descriptor of a second lock, which every server inherits.
 
-        Every server inherits it, so that no second launcher touches the data before the last one has ended.
+        It is free only when the last server has ended: those of a killed launcher may still be writing.
         """
-        descriptor = os.open(self / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
-            while not _flock(descriptor):
-                if time.monotonic() > deadline:
-                    raise Failure(
-                        f"Earshot already runs with the data directory {self.root}; stop it there, "
-                        "or set EARSHOT_DATA to another directory."
-                    )
-                time.sleep(0.05)
+        running = (
+            f"Earshot already runs with the data directory {self.root}; "
+            "stop it there, or set EARSHOT_DATA to another directory."
+        )
+        left = f"Servers that a killed Earshot left behind still run in {self.root}; end them, then start again."
+        with (
+            _held(self / "run" / "lock", patience=0, otherwise=running),
+            _held(self / "run" / "servers-lock", patience=_LEFT_SERVERS_SECONDS, otherwise=left) as descriptor,
+        ):
             yield descriptor
-        finally:
-            os.close(descriptor)
 
     def ports(self, names: Iterable[str], *, avoid: frozenset[int] = frozenset()) -> dict[str, int]:
         """A free port for each name: the one it had last time where nobody has taken it meanwhile."""
@@ -110,7 +105,7 @@ class Place:
         Redis 6 would not even see what Redis 7 has written.
         """
         file = self / name / "version"
-        major = int(version.split(".")[0])
+        major = int(version.split(".", maxsplit=1)[0])
         if file.exists() and int(file.read_text()) > major:
             raise Failure(
                 f"{self / name} was written by {title} {file.read_text().strip()}, and {version} cannot read "
@@ -123,7 +118,7 @@ def write_private(file: Path, text: str) -> None:
     """Replace `file` in one step; only its owner may read it."""
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(text + "\n")
     fresh.replace(file)
 
@@ -166,6 +161,20 @@ def closed_to(path: Path, *, user: int, group: int) -> Path | None:
         if not allowed:
             return step
     return None
+
+
+@contextmanager
+def _held(file: Path, *, patience: float, otherwise: str) -> Iterator[int]:
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + patience
+        while not _flock(descriptor):
+            if time.monotonic() >= deadline:
+                raise Failure(otherwise)
+            time.sleep(0.05)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _flock(descriptor: int) -> bool:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +26,9 @@ def without_pgvector(postgres: Path) -> str | None:
     """What this PostgreSQL lacks: it must have pgvector's files where it looks for extensions."""
     bin_directory = postgres.resolve().parent
     shared = [bin_directory.parent / "share", bin_directory.parent / "share" / "postgresql"]
-    try:
+    # Some packages leave pg_config out; the usual places beside the program remain.
+    with suppress(OSError, subprocess.SubprocessError):
         shared.insert(0, Path(output_of(bin_directory / "pg_config", "--sharedir").strip()))
-    except (OSError, subprocess.SubprocessError):
-        # Some packages leave pg_config out; the usual places beside the program remain.
-        pass
     if any((place / "extension" / "vector.control").is_file() for place in shared):
         return None
     return "without pgvector"

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +114,11 @@ class Child:
         """Its exit status; the negative number of the signal that ended it."""
         return await self.process.wait()
 
+    async def lines(self) -> AsyncIterator[str]:
+        """What it prints, if it was started with a pipe for that."""
+        while self.process.stdout and (line := await self.process.stdout.readline()):
+            yield line.decode(errors="replace").rstrip("\n")
+
     async def end(self) -> None:
         """Ask it to stop; kill its whole group when its patience is over, or whatever it left behind."""
         if not self.ended:
@@ -139,7 +144,7 @@ class Child:
         """The end of what it has logged since this start, indented for the screen."""
         if self.program.log is None:
             return ""
-        with open(self.program.log, errors="replace") as log:
+        with self.program.log.open(errors="replace") as log:
             log.seek(self._log_begins)
             lines = log.read().splitlines()[-count:]
         return "\n".join(f"    {line[:400]}" for line in lines)

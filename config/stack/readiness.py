@@ -62,8 +62,6 @@ def ask_http(address: str, *, wrong_from: int, timeout: float = 1.0) -> None:
         _direct.open(address, timeout=timeout).close()
     except urllib.error.HTTPError as answer:
         if answer.code >= wrong_from:
-            raise NotYet(
-                f"HTTP status {answer.code} {answer.read(2000).decode(errors='replace')}"
-            ) from answer
+            raise NotYet(f"HTTP status {answer.code} {answer.read(2000).decode(errors='replace')}") from answer
     except (OSError, HTTPException) as failed:
         raise NotYet(str(failed)) from failed

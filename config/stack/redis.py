@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from config.stack.binaries import Binary, Kind
 from config.stack.place import Place, write_private
@@ -49,7 +51,9 @@ def describe(kind: Kind, place: Place, binary: Binary, port: int, environment: d
 def ask(address: str) -> None:
     """PING, for a second at most."""
     try:
-        with Redis.from_url(address, socket_connect_timeout=1, socket_timeout=1) as client:
+        # Asking again is up to the caller.
+        once = Retry(NoBackoff(), 0)
+        with Redis.from_url(address, socket_connect_timeout=1, socket_timeout=1, retry=once) as client:
             client.ping()
     except (RedisError, OSError) as failed:
         raise NotYet(str(failed)) from failed
@@ -59,5 +63,6 @@ def _settings(home: Path, port: int, password: str) -> Path:
     file = home / "redis.conf"
     quoted = str(home).replace("\\", "\\\\").replace('"', '\\"')
     access = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{quoted}"\n'
-    write_private(file, access + _KEEPING[home.name])
+    # A title of its own would be written over the environment by which the stack's processes are known.
+    write_private(file, f"{access}set-proc-title no\n{_KEEPING[home.name]}")
     return file

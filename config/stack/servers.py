@@ -59,9 +59,7 @@ async def start_servers(
     )
     chosen = list(zip(SERVERS, found, strict=True))
     ports = place.ports([row.kind.name for row, which in chosen if isinstance(which, Binary)], avoid=avoid)
-    plain = {name: environment[name] for name in _PASSED_ON if name in environment} | {
-        "EARSHOT_DATA": str(place.root)
-    }
+    plain = {name: environment[name] for name in _PASSED_ON if name in environment} | {"EARSHOT_DATA": str(place.root)}
     addresses: dict[str, str] = {}
 
     async def start(row: Row, which: Named | Binary) -> None:

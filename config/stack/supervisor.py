@@ -22,9 +22,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._watches: list[asyncio.Task[None]] = []
 
-    async def start(
-        self, program: Program, ask: Ask | None = None, *, seconds: float = _RETURN_SECONDS
-    ) -> Child:
+    async def start(self, program: Program, ask: Ask | None = None, *, seconds: float = _RETURN_SECONDS) -> Child:
         """Start a program and wait until it answers. Raises Failure if it does not, within `seconds`."""
         child = self._children[program.name] = await Child.start(program)
         if ask:

@@ -1,5 +1,3 @@
-from typing import Any, ClassVar
-
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Model, QuerySet
@@ -25,15 +23,13 @@ class PersonAdmin(ForSuperusers, UserAdmin[User]):
     list_filter = ("tenant", "role", "is_active")
     list_select_related = ("tenant",)
     filter_horizontal = ()
-    fieldsets: ClassVar[Any] = (
+    fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Access", {"fields": ("tenant", "role", "is_active", "is_superuser")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("username", "usable_password", "password1", "password2", "tenant", "role")}),
-    )
+    add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "tenant", "role")}),)
 
 
 @admin.register(Token)

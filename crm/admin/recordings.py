@@ -27,7 +27,9 @@ class SessionAdmin(TenantScoped):
     @admin.display(description="Chunks")
     def chunks(self, session: AudioSession) -> SafeString:
         return format_html(
-            '<a href="{}?session__id__exact={}">Chunks</a>', reverse("admin:audio_audiochunk_changelist"), session.pk
+            '<a href="{}?session__id__exact={}">Chunks</a>',
+            reverse("admin:audio_audiochunk_changelist"),
+            session.pk,
         )
 
     @admin.display(description="Page")
@@ -61,7 +63,9 @@ class ChunkAdmin(TenantScoped):
     @admin.display(description="Session", ordering="session")
     def of_session(self, chunk: AudioChunk) -> SafeString:
         return format_html(
-            '<a href="{}">{}</a>', reverse("admin:audio_audiosession_change", args=[chunk.session_id]), chunk.session
+            '<a href="{}">{}</a>',
+            reverse("admin:audio_audiosession_change", args=[chunk.session_id]),
+            chunk.session,
         )
 
     @admin.action(description="Analyse again", permissions=["view"])

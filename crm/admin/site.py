@@ -1,8 +1,10 @@
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+
+from crm.models import User
 
 
 class DeskSite(admin.AdminSite):
@@ -25,7 +27,8 @@ class TenantScoped(admin.ModelAdmin[Any]):
         rows = super().get_queryset(request)
         if request.user.is_superuser:
             return rows
-        return rows.filter(**{self.tenant_path: request.user.tenant_id})
+        viewer = cast("User", request.user)
+        return rows.filter(**{self.tenant_path: viewer.tenant_id})
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from audio import sending
 from audio.errors import Undecodable
-from audio.sending import Recorder, RecordedChunk, Refused, Watcher
+from audio.sending import RecordedChunk, Recorder, Refused, Watcher
 from crm import tokens
 from crm.models import User
 
@@ -36,10 +36,13 @@ class Command(BaseCommand):
         parser.add_argument("--channels", type=int, choices=[1, 2], default=1, help="2: agent left, client right")
         parser.add_argument("--subject", help="the call's subject (default: the file's name)")
         parser.add_argument(
-            "--user", default="demo-agent", help="whose recording it is, on this installation (default: %(default)s)"
+            "--user",
+            default="demo-agent",
+            help="whose recording it is, on this installation (default: %(default)s)",
         )
         parser.add_argument(
-            "--token", help="a Bearer token instead of --user; better in the variable EARSHOT_TOKEN, out of sight"
+            "--token",
+            help="a Bearer token instead of --user; better in the variable EARSHOT_TOKEN, out of sight",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,7 +77,11 @@ class _Playing:
         self.console = console
         self.expected = -(-int((duration or 0) * 1000) // (sending.CHUNK_SECONDS * 1000)) or None
         self.progress = Progress(
-            TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
         )
         self.heard: set[int] = set()
         self.failed: dict[int, str] = {}
@@ -147,7 +154,9 @@ class _Playing:
         self.console.print(f"\n{_clock(call['duration'])} of sound, {words} words{by}; call {call['status']}.")
         self.console.print(f"{self.recorder.url}/sessions/{session['id']}/", soft_wrap=True)
         if self.failed:
-            raise CommandError(f"{len(self.failed)} chunks could not be heard. Their sound is kept; see the page above.")
+            raise CommandError(
+                f"{len(self.failed)} chunks could not be heard. Their sound is kept; see the page above."
+            )
 
 
 def _clock(seconds: float) -> str:

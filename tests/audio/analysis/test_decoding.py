@@ -25,9 +25,7 @@ def _loudest_frequency(samples: sound.Samples) -> float:
 @pytest.mark.parametrize("sample_rate", [8_000, 44_100])
 @pytest.mark.parametrize("extension", BY_EXTENSION)
 def test_decode_gives_16_khz_whatever_was_recorded(extension: str, sample_rate: int) -> None:
-    body = sound.encode(
-        sound.tone(2.0, sample_rate=sample_rate), container=extension, sample_rate=sample_rate
-    )
+    body = sound.encode(sound.tone(2.0, sample_rate=sample_rate), container=extension, sample_rate=sample_rate)
     heard = _decode(body, extension)
     assert heard.samples.dtype == np.float32
     assert heard.sample_rate == SAMPLE_RATE
@@ -42,9 +40,7 @@ def test_decode_gives_16_khz_whatever_was_recorded(extension: str, sample_rate: 
 def test_inspect_and_decode_agree_on_the_length(extension: str) -> None:
     body = sound.encode(sound.tone(2.5), container=extension)
     precise = 0.07 if extension == "m4a" else 0.001
-    assert containers.inspect(body).duration_seconds == pytest.approx(
-        _decode(body, extension).duration, abs=precise
-    )
+    assert containers.inspect(body).duration_seconds == pytest.approx(_decode(body, extension).duration, abs=precise)
 
 
 def test_decode_keeps_two_channels_apart_when_asked() -> None:
@@ -96,9 +92,7 @@ def test_decode_stops_at_the_longest_it_is_allowed() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(list(BY_EXTENSION)), st.data())
-def test_decode_raises_nothing_but_audio_errors_for_damaged_files(
-    extension: str, data: st.DataObject
-) -> None:
+def test_decode_raises_nothing_but_audio_errors_for_damaged_files(extension: str, data: st.DataObject) -> None:
     body = bytearray(ONE_SECOND[extension])
     del body[data.draw(st.integers(0, len(body))) :]
     for _ in range(data.draw(st.integers(0, 8)) if body else 0):

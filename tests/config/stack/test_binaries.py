@@ -76,7 +76,11 @@ def test_a_link_on_the_path_is_judged_by_what_lies_beside_its_target(tmp_path: P
         (redis.DURABLE, "echo 'Redis server v=6.0.16 sha=0'", "is only 6.0.16"),
         (mongodb.KIND, "echo 'db version v5.0.9'", "is only 5.0.9"),
         (objects.KIND, "echo 'rclone v1.53.3-DEV'", "is only 1.53.3"),
-        (mongodb.KIND, "echo 'libcurl.so.4 is missing' >&2; exit 127", "does not run .libcurl.so.4 is missing"),
+        (
+            mongodb.KIND,
+            "echo 'libcurl.so.4 is missing' >&2; exit 127",
+            "does not run .libcurl.so.4 is missing",
+        ),
     ],
 )
 def test_an_unfit_program_is_refused_with_its_reason_and_a_cure(
@@ -84,7 +88,7 @@ def test_an_unfit_program_is_refused_with_its_reason_and_a_cure(
 ) -> None:
     program(tmp_path, kind.program, says)
     with pytest.raises(Failure, match=reason) as refused:
-        resolve(kind, {"PATH": f"{tmp_path}:/usr/bin:/bin"} if "exit" in says else {"PATH": str(tmp_path)}, packaged=nothing)
+        resolve(kind, {"PATH": str(tmp_path)}, packaged=nothing)
     assert "install" in str(refused.value)
     assert kind.variable in str(refused.value)
 

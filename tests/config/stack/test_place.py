@@ -104,14 +104,9 @@ def test_data_of_a_newer_version_is_refused_and_of_an_older_one_taken_over(place
 
 
 def test_the_first_directory_closed_to_a_user_is_found(tmp_path: Path) -> None:
-    inner = tmp_path / "open" / "closed" / "inner"
+    inner = tmp_path / "closed" / "inner"
     inner.mkdir(parents=True)
-    for directory in (*tmp_path.parents, tmp_path):
-        if directory.stat().st_uid == os.getuid() and not directory.stat().st_mode & 0o001:
-            assert closed_to(inner, user=65534, group=65534) == min(
-                (step for step in (*tmp_path.parents, tmp_path) if not step.stat().st_mode & 0o001),
-                key=lambda step: len(step.parts),
-            )
-            break
-    (tmp_path / "open" / "closed").chmod(0o000)
-    assert closed_to(Path("/"), user=65534, group=65534) is None
+    assert closed_to(inner, user=os.getuid(), group=os.getgid()) is None
+    inner.parent.chmod(0o600)
+    assert closed_to(inner, user=os.getuid(), group=os.getgid()) == inner.parent
+    inner.parent.chmod(0o700)

@@ -1,0 +1,185 @@
+// One recording, live: what the socket says is applied to a state, and what changed in the state is shown.
+
+import { ChunkStrip } from "./chunk_strip.js";
+import { Connection } from "./connection.js";
+import { element, icon } from "./dom.js";
+import { tally } from "./status.js";
+import { StatusList } from "./status_list.js";
+import { EMPTY, apply, isEnded, misses, storedSeconds, withChunk, withSession } from "./timeline.js";
+import { showAll, showDuration } from "./times.js";
+import { isDraft } from "./transcript.js";
+import { TranscriptList } from "./transcript_list.js";
+
+// The total and what is owed change without an event of their own.
+const ASK_SESSION_EVERY_MS = 15_000;
+const STATE_ICONS = { recording: "dot", processing: "half", completed: "check", failed: "cross" };
+
+const part = (id) => document.getElementById(id);
+const { sessionId, address, csrfToken, mayRetry } = part("session").dataset;
+
+let state = EMPTY;
+/** What the server complained of, until the next snapshot. */
+let problem = null;
+
+const statusList = new StatusList(part("status"), { tryAgain: mayRetry === "yes" ? tryAgain : null });
+const transcript = new TranscriptList({
+  scroller: part("transcript"),
+  list: part("segments"),
+  empty: part("transcript-empty"),
+  newLines: part("new-lines"),
+});
+const strip = new ChunkStrip({
+  strip: part("strip"),
+  note: part("strip-note"),
+  detail: part("detail"),
+  onOpen: (index) => transcript.open(index),
+});
+const connection = new Connection({
+  open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/audio/${sessionId}`),
+  onFrame: take,
+  onState: showConnection,
+  whyRefused,
+});
+
+// --- From a state to the page ---
+
+function show(next) {
+  const before = state;
+  state = next;
+  if (state === before || state.session === null) return;
+  if (state.session !== before.session) showState();
+  if (state.session !== before.session || state.chunks !== before.chunks) {
+    statusList.show(state, problem);
+    strip.show(state);
+    part("tally").textContent = tally(state);
+    showDuration(part("duration"), storedSeconds(state));
+  }
+  if (state.session !== before.session || state.segments !== before.segments) {
+    part("draft").hidden = !isDraft(state.segments);
+    transcript.show(state);
+  }
+}
+
+function showState() {
+  const badge = part("state").firstElementChild;
+  const { status } = state.session;
+  if (badge.dataset.state !== status) {
+    const word = status[0].toUpperCase() + status.slice(1);
+    badge.dataset.state = status;
+    badge.replaceChildren(icon(STATE_ICONS[status]), element("span", { textContent: word }));
+  }
+  showConnection();
+}
+
+// --- What the server says and is asked ---
+
+function take(frame) {
+  if (frame.type === "error") {
+    problem = `The server could not answer this page: ${frame.message}`;
+    if (state.session) statusList.show(state, problem);
+    return;
+  }
+  if (misses(frame, state)) {
+    // Everything after the last event that was applied comes again, in order, this one too.
+    connection.send({ type: "resume", seq: state.seq });
+    return;
+  }
+  if (frame.type === "session") problem = null;
+  show(apply(frame, state));
+  if (frame.type === "session_completed") askSession();
+}
+
+async function askSession() {
+  try {
+    const response = await fetch(address, { headers: { Accept: "application/json" } });
+    if (response.ok) show(withSession(state, await response.json()));
+  } catch {
+    // The socket finds out by itself that the server is away.
+  }
+}
+
+/** A browser does not tell why a handshake failed; the same question over HTTP is answered. */
+async function whyRefused() {
+  try {
+    const { status } = await fetch(address, { headers: { Accept: "application/json" } });
+    if (status === 401) return "signed_out";
+    return status === 403 || status === 404 ? "refused" : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Have a chunk heard again. Returns why it is not, or null. */
+async function tryAgain(index) {
+  let response;
+  try {
+    response = await fetch(`${address}/chunks/${index}/retry`, {
+      method: "POST",
+      headers: { Accept: "application/json", "X-CSRFToken": cookie("csrftoken") ?? csrfToken },
+    });
+  } catch {
+    return "The server cannot be reached. Nothing was changed; try again in a moment.";
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) {
+    show(withChunk(state, answer));
+    return null;
+  }
+  if (response.status === 401) return "You are signed out. Sign in, then try again.";
+  return answer.error?.message ?? `The server answered with error ${response.status}. Nothing was changed.`;
+}
+
+function cookie(name) {
+  const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
+  return found && decodeURIComponent(found.slice(name.length + 1));
+}
+
+// --- The connection in words ---
+
+let countdown = null;
+
+function showConnection() {
+  const { name, until } = connection.state;
+  clearInterval(countdown);
+  part("connection").dataset.name = name;
+  part("connect-now").hidden = name !== "waiting";
+  part("sign-in-again").hidden = name !== "signed_out";
+  if (name === "waiting") showCountdown(until);
+  else part("connection-words").textContent = connectionWords(name);
+}
+
+function connectionWords(name) {
+  const seen = state.session !== null;
+  return {
+    connecting: seen ? "Reconnecting …" : "Connecting",
+    live: seen && isEnded(state.session) ? "Live updates" : "Live",
+    signed_out: "Signed out:",
+    refused: "This recording was removed, or is no longer open to you",
+  }[name];
+}
+
+function showCountdown(until) {
+  // Hidden from screen readers: they would read the line out every second.
+  const seconds = element("span", { ariaHidden: "true" });
+  const tick = () => {
+    seconds.textContent = ` in ${Math.max(1, Math.ceil((until - Date.now()) / 1000))} s`;
+  };
+  tick();
+  countdown = setInterval(tick, 1000);
+  part("connection-words").replaceChildren("Reconnecting", seconds, " … nothing is lost, the page catches up by itself");
+}
+
+part("connect-now").addEventListener("click", () => connection.hurry());
+addEventListener("online", () => connection.hurry());
+addEventListener("offline", () => connection.check());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible") return;
+  connection.hurry();
+  connection.check();
+});
+setInterval(() => {
+  if (connection.state.name === "live" && state.session && !isEnded(state.session)) askSession();
+}, ASK_SESSION_EVERY_MS);
+
+showAll();
+connection.start();

@@ -1,0 +1,65 @@
+"""Plain builders of what tests are about."""
+
+import base64
+import hashlib
+import itertools
+import threading
+import time
+
+from rest_framework.test import APIClient
+
+from audio import hearing, sessions
+from audio.models import AnalysisJob
+from crm import tokens
+from crm.models import Tenant, User
+
+_numbers = itertools.count(1)
+
+
+def make_tenant():
+    return Tenant.objects.create(name=f"Company {next(_numbers)}-{time.monotonic_ns()}")
+
+
+def make_user(tenant, role, **values):
+    return User.objects.create(username=f"{role}-{next(_numbers)}", role=role, tenant=tenant, **values)
+
+
+def bearer(user):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.issue(user, name='test')}")
+    return client
+
+
+def make_session(user, **values):
+    session, _ = sessions.start(user, **values)
+    return session
+
+
+def put_chunk(client, session, index, body, *, content_type="audio/ogg", **headers):
+    return client.put(
+        f"/api/audio/sessions/{getattr(session, 'pk', session)}/chunks/{index}",
+        body,
+        content_type=content_type,
+        **headers,
+    )
+
+
+def digest_header(body):
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def do_all_jobs():
+    """What the workers do, in this process: every waiting job, and those that come of them."""
+    while job := AnalysisJob.objects.filter(state="waiting").order_by("pk").first():
+        hearing.work(job.pk, task_id=f"task-{job.pk}-{job.attempts}")
+
+
+def wait_until(condition, *, timeout=60, what="the condition"):
+    """The first truthy answer of `condition`, asked again and again."""
+    ends = time.monotonic() + timeout
+    between_looks = threading.Event()
+    while not (answer := condition()):
+        if time.monotonic() > ends:
+            raise AssertionError(f"Waited {timeout} s for {what}.")
+        between_looks.wait(0.05)
+    return answer

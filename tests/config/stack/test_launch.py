@@ -1,0 +1,368 @@
+"""The launcher with real servers, seen from outside: what it prints, what answers, what is left of it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+
+from config.stack.place import read_pairs
+
+ROOT = Path(__file__).resolve().parents[3]
+# Neither the servers that these tests run beside nor the settings that they run under are meant for a new launcher.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("EARSHOT_", "DJANGO_"))}
+# A command that tells its environment and then stays until it is asked to go.
+TELL_AND_STAY = "import json, os, signal; print(json.dumps(dict(os.environ)), flush=True); signal.pause()"
+
+
+class Launcher:
+    """A running launcher. Its output is in `output`; `stop` sends a signal and waits for the exit code."""
+
+    def __init__(self, *arguments: str, output: Path, environment: dict[str, str], directory: Path = ROOT) -> None:
+        self.output = output
+        with output.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "config.stack", *arguments],
+                cwd=directory,
+                env=ENVIRONMENT | environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def printed(self, text: str) -> bool:
+        assert self.process.poll() is None, self.output.read_text()
+        return text in self.output.read_text()
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(15)
+
+    def environment(self) -> dict[str, str]:
+        """What the command was told; available once it has printed it."""
+        lines = [line for line in self.output.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+        told: dict[str, str] = json.loads(lines[-1])
+        return told
+
+
+def until(condition: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def processes_with(data: Path) -> dict[int, str]:
+    """Every process that carries this EARSHOT_DATA, by its id, with its command line."""
+    wanted = f"EARSHOT_DATA={data}\0".encode()
+    found: dict[int, str] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (entry / "environ").read_bytes():
+                found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """A directory that PostgreSQL can reach as another user, which pytest's own are not."""
+    directory = Path(tempfile.mkdtemp(prefix="earshot-test-")).resolve()
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def running(data: Path) -> Iterator[Launcher]:
+    """The servers, for the tests that only look at them or kill one of them."""
+    command = [sys.executable, "-c", TELL_AND_STAY]
+    launcher = Launcher("servers", "--data", str(data), "--", *command, output=data / "output", environment={})
+    until(lambda: launcher.printed('"EARSHOT_DATA"'))
+    yield launcher
+    launcher.process.kill()
+    launcher.process.wait()
+
+
+def s3(told: dict[str, str], secret: str) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=told["EARSHOT_S3_ENDPOINT"],
+        aws_access_key_id=told["EARSHOT_S3_ACCESS_KEY"],
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, proxies={}),
+    )
+
+
+def test_postgresql_answers_with_its_password_and_has_pgvector(running: Launcher) -> None:
+    address = running.environment()["EARSHOT_DATABASE_URL"]
+    with psycopg.connect(address) as connection:
+        connection.execute("CREATE EXTENSION vector")
+        row = connection.execute(
+            "SELECT '[3,4]'::vector <-> '[0,0]'::vector, lower('ÄÖ'), current_database()"
+        ).fetchone()
+    assert row == (5.0, "äö", "earshot")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(address, password="wrong")
+
+
+def test_mongodb_answers_with_its_password_and_has_transactions(running: Launcher) -> None:
+    address = running.environment()["EARSHOT_MONGODB_URL"]
+    with MongoClient[dict[str, Any]](address) as client:
+        database = client.get_default_database()
+        with client.start_session() as session, session.start_transaction():
+            database.things.insert_one({"_id": 1}, session=session)
+        assert database.name == "earshot"
+        assert database.things.count_documents({}) == 1
+    with MongoClient[dict[str, Any]](address, username=None, password=None) as known:
+        host, port = known.address or ("", 0)
+    with (
+        MongoClient[dict[str, Any]](host, port, directConnection=True) as stranger,
+        pytest.raises(OperationFailure, match="requires authentication"),
+    ):
+        stranger.earshot.things.count_documents({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "policy", "appending"),
+    [("EARSHOT_REDIS_URL", "noeviction", "yes"), ("EARSHOT_CACHE_URL", "allkeys-lru", "no")],
+)
+def test_redis_answers_with_its_password_in_both_roles(
+    running: Launcher, variable: str, policy: str, appending: str
+) -> None:
+    with Redis.from_url(running.environment()[variable], decode_responses=True) as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": policy}
+        assert client.config_get("appendonly") == {"appendonly": appending}
+        port = client.connection_pool.connection_kwargs["port"]
+    with Redis(port=port, retry=Retry(NoBackoff(), 0)) as stranger, pytest.raises(AuthenticationError):
+        stranger.ping()
+
+
+def test_the_object_store_takes_signed_requests_alone(running: Launcher) -> None:
+    told = running.environment()
+    store = s3(told, told["EARSHOT_S3_SECRET_KEY"])
+    store.create_bucket(Bucket="things")
+    store.put_object(Bucket="things", Key="a/b", Body=b"sound")
+    assert store.get_object(Bucket="things", Key="a/b")["Body"].read() == b"sound"
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        s3(told, "wrong").list_buckets()
+
+
+def test_no_secret_is_on_a_command_line_or_in_a_file_for_others(running: Launcher, data: Path) -> None:
+    secrets = [file.read_text().strip() for file in (data / "secrets").iterdir()]
+    lines = " ".join(processes_with(data).values())
+    assert not [secret for secret in secrets if secret in lines]
+    assert {file.stat().st_mode & 0o777 for file in (data / "logs").iterdir()} == {0o600}
+
+
+def test_a_killed_redis_comes_back_on_its_port_with_its_data(running: Launcher, data: Path) -> None:
+    address = running.environment()["EARSHOT_REDIS_URL"]
+    port = read_pairs(data / "run" / "ports")["redis"]
+    with Redis.from_url(address, decode_responses=True) as client:
+        client.set("kept", "yes")
+        assert not running.printed("redis                    is back")
+        victim = client.info("server")["process_id"]
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: running.printed("redis                    is back"))
+    assert running.printed("redis ended (signal SIGKILL); starts again now")
+    assert f":{port}/" in address
+    with Redis.from_url(address, decode_responses=True) as client:
+        assert client.get("kept") == "yes"
+
+
+def test_a_signal_reaches_the_command_and_then_all_stops_in_order(running: Launcher, data: Path) -> None:
+    began = time.monotonic()
+    assert running.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert time.monotonic() - began < 5
+    assert processes_with(data) == {}
+    assert "database system is shut down" in (data / "logs" / "postgres.log").read_text()
+
+
+def test_after_a_kill_of_the_launcher_nothing_is_left_and_the_next_start_finds_the_data(data: Path) -> None:
+    ports = (data / "run" / "ports").read_text()
+    # MongoDB's replica set knows its address: another port must not leave it without a primary.
+    (data / "run" / "ports").write_text(ports.replace("mongodb=", "forgotten="))
+    look = "import os, pymongo; at = os.environ['EARSHOT_MONGODB_URL']"
+    look += "; print(pymongo.MongoClient(at).earshot.things.find_one()); "
+    command = [sys.executable, "-c", look + TELL_AND_STAY]
+    launcher = Launcher("servers", "--data", str(data), "--", *command, output=data / "output", environment={})
+    until(lambda: launcher.printed('"EARSHOT_DATA"'))
+    assert launcher.printed("{'_id': 1}")
+    kept = read_pairs(data / "run" / "ports")
+    assert f"redis={kept['redis']}" in ports
+    assert len(processes_with(data)) >= 6
+    launcher.process.kill()
+    launcher.process.wait()
+    until(lambda: not processes_with(data), seconds=2)
+
+
+def test_data_of_another_postgresql_is_told_and_nothing_is_left_running(data: Path) -> None:
+    version = data / "postgres" / "data" / "PG_VERSION"
+    ours = version.read_text()
+    version.write_text("12\n")
+    arguments = [sys.executable, "-m", "config.stack", "servers", "--data", str(data), "--", "true"]
+    ended = subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    version.write_text(ours)
+    assert ended.returncode == 1
+    assert "was made by PostgreSQL 12" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert processes_with(data) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes to another user")
+def test_a_directory_that_postgresql_cannot_pass_is_named() -> None:
+    closed = Path(tempfile.mkdtemp(prefix="earshot-test-")).resolve()
+    arguments = [
+        sys.executable,
+        "-m",
+        "config.stack",
+        "servers",
+        "--data",
+        str(closed / "data"),
+        "--",
+        "true",
+    ]
+    ended = subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    shutil.rmtree(closed)
+    assert ended.returncode == 1
+    assert f"cannot pass {closed} on the way" in ended.stderr
+
+
+def test_temporary_servers_leave_nothing_and_the_exit_code_is_the_commands() -> None:
+    command = "import os, sys; print(os.environ['EARSHOT_DATA'], os.getcwd()); sys.exit(7)"
+    arguments = [
+        sys.executable,
+        "-m",
+        "config.stack",
+        "servers",
+        "--temporary",
+        "--",
+        sys.executable,
+        "-c",
+        command,
+    ]
+    ended = subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 7, ended.stderr
+    directory, here = ended.stdout.split()
+    assert here == str(ROOT)
+    assert not Path(directory).exists()
+    assert processes_with(Path(directory)) == {}
+
+
+APPLICATION = """
+async def application(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+"""
+PREPARE = """
+import os, pathlib, sys
+if os.environ.get("BROKEN"):
+    sys.exit("the migration broke")
+print("step", "migrate", "0.5", sep="\\t")
+if sys.argv[1:] == ["prepare", "--demo"]:
+    pathlib.Path(os.environ["EARSHOT_DATA"], "demo-password").write_text("open sesame")
+"""
+CELERY = """
+import os, signal
+from celery import Celery, signals
+from config.stack.processes import end_with_parent
+app = Celery("smallest", broker=os.environ["EARSHOT_REDIS_URL"])
+signals.worker_process_init.connect(lambda **_: end_with_parent(signal.SIGKILL), weak=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(data: Path) -> Path:
+    """The launcher beside the smallest applications that it can launch."""
+    root = data / "checkout"
+    shutil.copytree(ROOT / "config" / "stack", root / "config" / "stack")
+    for name, source in {"__init__": "", "asgi": APPLICATION, "celery": CELERY}.items():
+        (root / "config" / f"{name}.py").write_text(source)
+    (root / "manage.py").write_text(PREPARE)
+    return root
+
+
+def run(checkout: Path, data: Path, *, output: str = "run-output", **environment: str) -> Launcher:
+    told = {"EARSHOT_DATA": str(data / "run-data"), "EARSHOT_PORT": str(free_port()), **environment}
+    return Launcher("run", output=data / output, environment=told, directory=checkout)
+
+
+def test_run_tells_its_steps_keeps_its_processes_alive_and_stops_in_order(checkout: Path, data: Path) -> None:
+    launcher = run(checkout, data, EARSHOT_DEMO="1")
+    home = data / "run-data"
+    until(lambda: launcher.printed("Ctrl-C stops everything."), seconds=30)
+    told = read_pairs(home / "run" / "env")
+    assert (home / "run" / "env").stat().st_mode & 0o777 == 0o600
+    assert {name for name in told if not name.endswith(("_URL", "_KEY"))} == {
+        "EARSHOT_S3_ENDPOINT",
+        "EARSHOT_PORT",
+        "EARSHOT_DEMO",
+    }
+    assert launcher.printed(f"Earshot is at {told['EARSHOT_URL']}")
+    assert launcher.printed("other-supervisor; the password is open sesame")
+
+    second = run(checkout, data, output="second-output")
+    elsewhere = {"EARSHOT_DATA": str(data / "other"), "EARSHOT_PORT": told["EARSHOT_PORT"]}
+    other = run(checkout, data, output="other-output", **elsewhere)
+    assert (second.process.wait(15), other.process.wait(15)) == (1, 1)
+    assert "already runs" in second.output.read_text()
+    assert "Address already in use" in other.output.read_text()
+
+    def workers() -> list[int]:
+        return [number for number, line in processes_with(home).items() if "-Q analysis" in line]
+
+    # The worker and its one pool process; the second must go when the first is killed.
+    until(lambda: len(workers()) == 2)
+    before = workers()
+    os.kill(min(before), signal.SIGKILL)
+    until(lambda: len(workers()) == 2 and not set(workers()) & set(before))
+
+    began = time.monotonic()
+    assert launcher.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 5
+    assert processes_with(home) == {}
+
+
+def test_run_shows_why_the_preparation_failed_and_leaves_nothing_running(checkout: Path, data: Path) -> None:
+    launcher = run(checkout, data, BROKEN="1")
+    assert launcher.process.wait(30) == 1
+    assert "    the migration broke" in launcher.output.read_text()
+    assert processes_with(data / "run-data") == {}
+
+
+def test_run_that_was_killed_leaves_nothing_and_starts_again_at_once(checkout: Path, data: Path) -> None:
+    for _ in range(2):
+        launcher = run(checkout, data)
+        until(partial(launcher.printed, "Ctrl-C stops everything."), seconds=30)
+        launcher.process.kill()
+        launcher.process.wait()
+    until(lambda: not processes_with(data / "run-data"), seconds=2)

@@ -1,0 +1,72 @@
+import io
+import os
+
+import pytest
+from django.core.management import call_command
+
+from calls import store
+from tests.builders import bearer, make_session, make_tenant, make_user
+from tests.running import RunningStack
+
+
+def pytest_configure(config):
+    if os.environ.get("EARSHOT_TEST_SERVERS") != "1":
+        pytest.exit(
+            "The tests write to real servers and empty them, so they run only on servers of their own: `make test`, "
+            "or `make test TESTS=tests/audio` for a part.",
+            returncode=2,
+        )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        call_command("create_stores", stdout=io.StringIO())
+        yield
+        store.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files():
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def tenant(transactional_db):
+    return make_tenant()
+
+
+@pytest.fixture
+def agent(tenant):
+    return make_user(tenant, "agent")
+
+
+@pytest.fixture
+def supervisor(tenant):
+    return make_user(tenant, "supervisor")
+
+
+@pytest.fixture
+def stranger(transactional_db):
+    """A supervisor of another company."""
+    return make_user(make_tenant(), "supervisor")
+
+
+@pytest.fixture
+def api(agent):
+    """Speaks REST as the agent."""
+    return bearer(agent)
+
+
+@pytest.fixture
+def session(agent):
+    return make_session(agent)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """Everything that `make run` starts, on servers and ports of its own."""
+    running = RunningStack(tmp_path_factory.mktemp("stack"))
+    running.start()
+    yield running
+    running.stop()
