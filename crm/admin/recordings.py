@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from audio import hearing
 from audio.models import AnalysisJob, AudioChunk, AudioSession
 from audio.states import ProcessingStatus, UploadStatus
-from crm.admin.site import TenantScoped
+from crm.admin.scoping import TenantScoped
 
 
 @admin.register(AudioSession)

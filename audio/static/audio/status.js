@@ -25,8 +25,7 @@ export function tally({ session, chunks }) {
 }
 
 function failure({ chunk_index: index, error }) {
-  const reason = error ? error.replace(/\.$/, "") : "no reason was noted";
-  return `Chunk ${index} failed: ${reason}. Its sound is safe.`;
+  return `Chunk ${index} failed: ${error ? error.replace(/\.$/, "") : "no reason was noted"}`;
 }
 
 function absent(state) {

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import psycopg
@@ -38,6 +38,8 @@ TELL_AND_STAY = "import json, os, signal; print(json.dumps(dict(os.environ)), fl
 class Launcher:
     """A running launcher. Its output is in `output`; `stop` sends a signal and waits for the exit code."""
 
+    started: ClassVar[list["Launcher"]] = []
+
     def __init__(self, *arguments: str, output: Path, environment: dict[str, str], directory: Path = ROOT) -> None:
         self.output = output
         with output.open("w") as out:
@@ -48,6 +50,8 @@ class Launcher:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+
+        self.started.append(self)
 
     def printed(self, text: str) -> bool:
         assert self.process.poll() is None, self.output.read_text()
@@ -97,18 +101,21 @@ def data() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="earshot-test-")).resolve()
     directory.chmod(0o711)
     yield directory
+    # What a failed test left running ends with its launcher.
+    for launcher in Launcher.started:
+        launcher.process.kill()
+        launcher.process.wait()
+    until(lambda: not processes_with(directory) and not processes_with(directory / "run-data"))
     shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")
-def running(data: Path) -> Iterator[Launcher]:
+def running(data: Path) -> Launcher:
     """The servers, for the tests that only look at them or kill one of them."""
     command = [sys.executable, "-c", TELL_AND_STAY]
     launcher = Launcher("servers", "--data", str(data), "--", *command, output=data / "output", environment={})
     until(lambda: launcher.printed('"EARSHOT_DATA"'))
-    yield launcher
-    launcher.process.kill()
-    launcher.process.wait()
+    return launcher
 
 
 def s3(told: dict[str, str], secret: str) -> Any:
@@ -296,6 +303,7 @@ import os, signal
 from celery import Celery, signals
 from config.stack.processes import end_with_parent
 app = Celery("smallest", broker=os.environ["EARSHOT_REDIS_URL"])
+signals.worker_ready.connect(lambda **_: print("at work"), weak=False)
 signals.worker_process_init.connect(lambda **_: end_with_parent(signal.SIGKILL), weak=False)
 """
 
@@ -340,11 +348,16 @@ def test_run_tells_its_steps_keeps_its_processes_alive_and_stops_in_order(checko
     def workers() -> list[int]:
         return [number for number, line in processes_with(home).items() if "-Q analysis" in line]
 
-    # The worker and its one pool process; the second must go when the first is killed.
-    until(lambda: len(workers()) == 2)
+    def times_at_work() -> int:
+        return (home / "logs" / "analysis.log").read_text().count("at work")
+
+    until(lambda: times_at_work() == 1)
+    # The worker and its one pool process, which must go when the worker is killed.
     before = workers()
+    assert len(before) == 2
     os.kill(min(before), signal.SIGKILL)
-    until(lambda: len(workers()) == 2 and not set(workers()) & set(before))
+    until(lambda: times_at_work() == 2)
+    assert not set(workers()) & set(before)
 
     began = time.monotonic()
     assert launcher.stop(signal.SIGINT) == 0

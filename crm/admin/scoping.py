@@ -7,15 +7,6 @@ from django.http import HttpRequest
 from crm.models import User
 
 
-class DeskSite(admin.AdminSite):
-    site_header = "Earshot"
-    site_title = "Earshot"
-    index_title = "Administration"
-
-    def has_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_active and request.user.is_authenticated and request.user.may("admin.use")
-
-
 class TenantScoped(admin.ModelAdmin[Any]):
     """Shows the rows of the viewer's tenant, and all of them to superusers; by default only to be looked at."""
 

@@ -1,0 +1,118 @@
+"""Every endpoint that the schema describes, for everyone: a new one is covered the moment it exists."""
+
+import json
+import uuid
+
+import pytest
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+
+from crm.roles import Role, grants
+from tests.builders import bearer, make_session, make_user, put_chunk
+from tests.sound import encode, tone
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+# Bodies that the endpoint takes; an endpoint that is not here takes none or an empty one.
+BODIES = {
+    ("post", "/api/audio/sessions"): {},
+    ("post", "/api/audio/sessions/{session_id}/complete"): {"total_chunks": 5},
+}
+
+
+def endpoints():
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    return [
+        (method, path)
+        for path, operations in sorted(paths.items())
+        for method in sorted(METHODS & set(operations))
+        if path != "/api/schema/"
+    ]
+
+
+def call(client, method, path, body=None):
+    if method == "put":
+        return client.put(path, encode(tone(1.0)), content_type="audio/ogg")
+    if body is None or method == "get":
+        return getattr(client, method)(path)
+    return getattr(client, method)(path, json.dumps(body), content_type="application/json")
+
+
+@pytest.fixture
+def ours(agent):
+    """An agent's session with a chunk, and the ids that paths name it by."""
+    session = make_session(agent)
+    put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
+    return {"session_id": str(session.pk), "call_id": session.call_id, "index": "0"}
+
+
+@pytest.fixture(params=endpoints(), ids=" ".join)
+def endpoint(request):
+    return request.param
+
+
+def test_there_is_something_to_test():
+    assert len(endpoints()) >= 9
+
+
+def test_nobody_gets_in_without_credentials(client, ours, endpoint):
+    method, path = endpoint
+    response = call(client, method, path.format(**ours), BODIES.get(endpoint))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_gets_in_just_as_its_capabilities_say(tenant, ours, endpoint, role):
+    method, path = endpoint
+    path = path.format(**ours)
+    capability = resolve(path).func.cls.capabilities[method.upper()]
+    response = call(bearer(make_user(tenant, role)), method, path, BODIES.get(endpoint))
+    assert (response.status_code == 403) == (not grants(role, capability))
+    assert response.status_code < 500
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_another_company_finds_nothing_of_ours(stranger, ours, endpoint, role):
+    method, template = endpoint
+    path = template.format(**ours)
+    capability = resolve(path).func.cls.capabilities[method.upper()]
+    if not grants(role, capability):
+        return
+    response = call(bearer(make_user(stranger.tenant, role)), method, path, BODIES.get(endpoint))
+    if "{" in template:
+        assert response.status_code == 404
+    assert ours["session_id"] not in response.content.decode().replace(path, "").replace(
+        f"session {ours['session_id']}", ""
+    ).replace(f"call {ours['call_id']}", "")
+
+
+@pytest.mark.parametrize("garbage", ["x", "%00", "🦊", str(uuid.UUID(int=0)), "..%2f..", "9" * 400])
+def test_garbage_in_a_path_is_a_clear_4xx(supervisor, ours, endpoint, garbage):
+    method, template = endpoint
+    if "{" not in template:
+        return
+    for name in ours:
+        path = template.format(**{**ours, name: garbage})
+        response = call(bearer(supervisor), method, path, BODIES.get(endpoint))
+        if path != template.format(**ours):
+            assert 400 <= response.status_code < 500
+            assert set(response.json()["error"]) <= {"code", "message", "fields"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"total_chunks": 1e400}'])
+def test_garbage_in_a_body_is_never_a_5xx(supervisor, ours, endpoint, body):
+    method, template = endpoint
+    if method == "get":
+        return
+    response = getattr(bearer(supervisor), method)(template.format(**ours), body, content_type="application/json")
+    assert response.status_code < 500
+
+
+def test_an_address_that_does_not_exist_is_404_in_the_one_shape(client, db):
+    response = client.get("/api/nonsense")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_the_docs_page_and_the_schema_are_there(client, db):
+    assert client.get("/api/schema/").status_code == 200
+    page = client.get("/api/docs/").content.decode()
+    assert "https://" not in page, "everything is served by ourselves"

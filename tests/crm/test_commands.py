@@ -1,0 +1,86 @@
+import io
+import stat
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from crm import people, tokens
+from crm.models import Tenant, User
+from tests.builders import make_user
+
+
+def run(*arguments, **options):
+    out = io.StringIO()
+    call_command(*arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_issue_token_prints_a_token_and_nothing_else(agent):
+    printed = run("issue_token", agent.username)
+    assert printed.count("\n") == 1
+    assert tokens.user_of(printed.strip()) == agent
+
+
+@pytest.mark.parametrize("days", ["0", "99999"])
+def test_issue_token_refuses_a_lifetime_out_of_bounds(agent, days):
+    with pytest.raises(CommandError, match="--days"):
+        run("issue_token", agent.username, "--days", days)
+
+
+def test_issue_token_names_a_user_it_does_not_find(db):
+    with pytest.raises(CommandError, match="nobody"):
+        run("issue_token", "nobody")
+
+
+def test_create_tenant_makes_a_tenant_with_its_admin(db, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("a-long-enough-pass-phrase\n"))
+    assert "Acme" in run("create_tenant", "Acme", "--admin", "alice")
+    alice = User.objects.get(username="alice")
+    assert (alice.tenant.name, alice.role) == ("Acme", "admin")
+    assert alice.check_password("a-long-enough-pass-phrase")
+
+
+@pytest.mark.parametrize(("password", "name"), [("short", "Acme"), ("a-long-enough-pass-phrase", "Taken")])
+def test_create_tenant_makes_nothing_when_something_is_wrong(db, monkeypatch, password, name):
+    Tenant.objects.create(name="Taken")
+    monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+    with pytest.raises(CommandError, match="Nothing was made"):
+        run("create_tenant", name, "--admin", "alice")
+    assert not User.objects.exists()
+    assert Tenant.objects.count() == 1
+
+
+def test_the_demo_is_made_only_where_it_is_wanted(db, settings):
+    settings.EARSHOT_DEMO = False
+    with pytest.raises(CommandError, match="EARSHOT_DEMO"):
+        run("create_demo")
+
+
+def test_the_demo_twice_is_the_demo_once(db, tmp_path):
+    file = tmp_path / "demo-password"
+    people.create_demo(file)
+    password = file.read_text().strip()
+    people.create_demo(file)
+    assert file.read_text().strip() == password
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert User.objects.count() == 5
+    assert User.objects.get(username="demo-agent").check_password(password)
+    assert User.objects.get(username="other-supervisor").tenant != User.objects.get(username="demo-agent").tenant
+
+
+def test_create_stores_may_be_run_again(db):
+    assert run("create_stores") == run("create_stores")
+
+
+def test_send_audio_says_what_is_wrong_with_a_file(agent, tmp_path):
+    nonsense = tmp_path / "nonsense.wav"
+    nonsense.write_text("Hello")
+    for file in (nonsense, tmp_path / "absent.wav"):
+        with pytest.raises(CommandError, match=file.name):
+            run("send_audio", str(file), user=agent.username)
+
+
+def test_send_audio_says_whom_it_does_not_know(tenant, tmp_path):
+    make_user(tenant, "agent")
+    with pytest.raises(CommandError, match="nobody"):
+        run("send_audio", "tests/speech/reading.ogg", user="nobody")
