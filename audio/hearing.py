@@ -32,6 +32,8 @@ PASSING = (RetryableAudioError, RetryableCallError, OperationalError)
 WORKER_DIED = "The worker died on every attempt."
 # Opus frames and resampling leave a decode this much off what was declared without anything being lost.
 TOLERATED_SHORTFALL_SECONDS = 0.1
+# The stages of each kind of job, under whose names their states and results stand in `analysis_results`.
+STAGES = {JobKind.ANALYSIS: ("decode", "voice_activity"), JobKind.TRANSCRIPTION: ("transcription",)}
 SIDES = ("agent", "client")
 UNKNOWN_SPEAKER = "unknown"
 
@@ -47,6 +49,7 @@ def work(job_id: int, *, task_id: str) -> None:
         session_id=str(job.chunk.session_id), chunk_index=job.chunk.chunk_index, attempt=job.attempts
     ):
         try:
+            _show_as_running(job)
             with jobs.lease_kept(job):
                 WORK[JobKind(job.kind)](job)
         except PASSING as error:
@@ -67,7 +70,6 @@ def analyse(job: AnalysisJob) -> None:
     """Decode and find where somebody speaks; then have the words written down by whoever serves that queue."""
     chunk = job.chunk
     stages = _Stages()
-    _show_as_processing(chunk)
     sound = stages.run("decode", lambda: _decode(chunk), lambda sound: _decode_result(chunk, sound))
     activity = stages.run(
         "voice_activity",
@@ -90,8 +92,9 @@ def analyse(job: AnalysisJob) -> None:
             end_time_seconds=chunk.start_time_seconds + sound.duration,
             voice_activity_ratio=activity.ratio,
         )
+        # Announced before the next job is dispatched, so that watchers hear of the one before the other.
+        transaction.on_commit(lambda: _announce("chunk_analysed", chunk))
         jobs.create(chunk, JobKind.TRANSCRIPTION)
-    _announce("chunk_analysed", chunk)
 
 
 def transcribe(job: AnalysisJob) -> None:
@@ -142,7 +145,7 @@ def give_up(job: AnalysisJob, *, error: str) -> None:
             return
         chunk = _change(
             job.chunk,
-            _Stages(),
+            _Stages.all_in(job, "failed", error=error),
             processing_status=ProcessingStatus.FAILED,
             error=error,
             processed_at=timezone.now(),
@@ -180,6 +183,13 @@ class _Stages:
 
     def __init__(self) -> None:
         self.results: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def all_in(cls, job: AnalysisJob, state: str, **told: str) -> "_Stages":
+        """Every stage of the job in one state, without a result."""
+        stages = cls()
+        stages.results = {name: {"state": state, **told} for name in STAGES[JobKind(job.kind)]}
+        return stages
 
     def run(self, name: str, stage: Callable[[], T], describe: Callable[[T], dict[str, Any]]) -> T:
         began = time.perf_counter()
@@ -245,8 +255,9 @@ def _on_line(chunk: AudioChunk, seconds: float) -> float:
     return round(chunk.start_time_seconds + seconds, 3)
 
 
-def _show_as_processing(chunk: AudioChunk) -> None:
-    AudioChunk.objects.filter(pk=chunk.pk).update(processing_status=ProcessingStatus.PROCESSING)
+def _show_as_running(job: AnalysisJob) -> None:
+    with transaction.atomic():
+        _change(job.chunk, _Stages.all_in(job, "running"), processing_status=ProcessingStatus.PROCESSING)
 
 
 def _change(chunk: AudioChunk, stages: _Stages, **values: Any) -> AudioChunk:

@@ -1,7 +1,7 @@
 """The door for requests and sockets: `uvicorn config.asgi:application`."""
 
 import os
-from typing import cast
+from typing import Any, cast
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -11,14 +11,23 @@ django_application = get_asgi_application()
 
 # What follows needs the apps that get_asgi_application has just loaded.
 from django.conf import settings  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from audio.routing import websocket_urlpatterns  # noqa: E402
-from config.gate import App, Gate  # noqa: E402
+from config.gate import App, Gate, Receive, Scope, Send  # noqa: E402
 from crm.authentication import SocketAuthentication  # noqa: E402
+
+
+async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuses the handshake with a 403, as for a socket that is not the caller's."""
+    await send({"type": "websocket.close"})
+
 
 application = ProtocolTypeRouter(
     {
         "http": Gate(cast("App", django_application), largest_body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES),
-        "websocket": SocketAuthentication(URLRouter(websocket_urlpatterns)),
+        "websocket": SocketAuthentication(
+            URLRouter([*websocket_urlpatterns, re_path("", cast("Any", no_such_socket))])
+        ),
     }
 )

@@ -61,6 +61,8 @@ def logging_settings(*, level: str) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},
             "botocore": {"level": "WARNING"},
             "pymongo": {"level": "WARNING"},
+            # It logs each handshake with its whole address, and so with the ticket.
+            "uvicorn.error": {"level": "WARNING"},
         },
     }
 

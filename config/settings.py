@@ -100,6 +100,8 @@ DATABASES = {
         **environment.database("EARSHOT_DATABASE_URL", "postgresql://earshot@127.0.0.1:5432/earshot"),
         # A request waits at most this long for a connection, then fails with a 503 rather than hanging.
         "OPTIONS": {"pool": {"min_size": 0, "max_size": 20, "timeout": 5}, "connect_timeout": 5},
+        # A pooled connection is tried before it is given out: the server may have been restarted meanwhile.
+        "CONN_HEALTH_CHECKS": True,
         "TEST": {"NAME": "test_earshot"},
     }
 }

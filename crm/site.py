@@ -1,5 +1,3 @@
-from typing import cast
-
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -14,4 +12,4 @@ class DeskSite(admin.AdminSite):
     index_title = "Administration"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_authenticated and cast("User", request.user).may("admin.use")
+        return isinstance(request.user, User) and request.user.may("admin.use")

@@ -1,5 +1,6 @@
 import io
 import os
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -64,9 +65,14 @@ def session(agent):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
-    """Everything that `make run` starts, on servers and ports of its own."""
-    running = RunningStack(tmp_path_factory.mktemp("stack"))
+def stack():
+    """Everything that `make run` starts, on servers and ports of its own.
+
+    It lies in the test servers' directory, which PostgreSQL can get to also when it runs as nobody.
+    """
+    data = Path(os.environ["EARSHOT_DATA"]) / "stack"
+    data.mkdir(mode=0o711)
+    running = RunningStack(data)
     running.start()
     yield running
     running.stop()

@@ -8,7 +8,7 @@ The story of a start, in the order of the modules:
    `objects.py` know how each is made, started and asked whether it answers.
 4. `binaries.py` decides where each comes from: a variable names a running one, a fit program is on the PATH,
    or one came as a Python package.
-5. `applications.py` is the table of our own processes: web, workers, beat.
+5. `applications.py` is the table of our own processes: web, which comes first, then beat and workers.
 6. `processes.py` starts and ends one process, `readiness.py` waits until it answers, `supervisor.py` keeps
    many alive and stops them in order.
 7. `screen.py` prints what happens, a line at a time.

@@ -152,21 +152,15 @@ async def _until_a_signal(
 async def _start_applications(
     place: Place, variables: Mapping[str, str], *, host: str, port: int, keep: Supervisor, screen: Screen
 ) -> None:
-    programs = applications.applications(place, variables, host=host, port=port)
-
-    async def start(program: Program) -> None:
+    """The web server first and alone: five Pythons at once would keep it from its first page on a small machine."""
+    address = f"http://{_reachable(host)}:{port}"
+    for program in applications.applications(place, variables, host=host, port=port):
         began = time.monotonic()
         if program.name == "web":
-            address = f"http://{_reachable(host)}:{port}"
             await keep.start(program, lambda: applications.ask_readyz(address), seconds=_READY_SECONDS)
         else:
             await keep.start(program)
-        state = "ready" if program.name == "web" else "started"
-        screen.step(program.name, state, time.monotonic() - began)
-
-    async with asyncio.TaskGroup() as together:
-        for program in programs:
-            together.create_task(start(program))
+        screen.step(program.name, "ready" if program.name == "web" else "started", time.monotonic() - began)
 
 
 def _told_to_children(

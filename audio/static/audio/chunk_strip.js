@@ -78,7 +78,13 @@ export class ChunkStrip {
     });
     this.strip.addEventListener("click", ({ target }) => {
       const cell = this.#cellOf(target);
-      if (cell) onOpen(cell.index);
+      if (!cell) return;
+      onOpen(cell.index);
+      // A finger does not hover: its tap is what asks.
+      this.#describe(cell);
+    });
+    addEventListener("pointerdown", ({ target }) => {
+      if (!this.#cellOf(target)) this.#hide();
     });
     addEventListener("keydown", ({ key }) => {
       if (key === "Escape") this.#hide();
@@ -138,8 +144,7 @@ function putBeside(floating, anchor) {
   const below = anchor.bottom + MARGIN_PX;
   const fits = below + height + MARGIN_PX <= innerHeight;
   const top = fits ? below : Math.max(MARGIN_PX, anchor.top - MARGIN_PX - height);
-  const centred = anchor.left + anchor.width / 2 - width / 2;
-  const left = Math.min(innerWidth - width - MARGIN_PX, Math.max(MARGIN_PX, centred));
+  const left = Math.max(MARGIN_PX, Math.min(innerWidth - width - MARGIN_PX, anchor.left));
   floating.style.setProperty("top", `${top}px`);
   floating.style.setProperty("left", `${left}px`);
 }

@@ -4,6 +4,12 @@ import { showAll } from "./times.js";
 
 showAll();
 
+// The link fills its row, but for what has a hint or a use of its own; a click on a hint means the row too.
+document.querySelector(".sessions tbody")?.addEventListener("click", (event) => {
+  if (event.target.closest("a, button")) return;
+  event.target.closest("tr").querySelector("a").dispatchEvent(new MouseEvent("click", event));
+});
+
 const links = [...document.querySelectorAll(".sessions-who a")];
 
 addEventListener("keydown", (event) => {

@@ -144,7 +144,9 @@ class _Playing:
             self.console.print(f"[red]Chunk {index} failed:[/red] {escape(chunk['error'])}")
         for segment in segments:
             speaker = "" if segment["speaker"] == "unknown" else f"{segment['speaker']}: "
-            self.console.print(f"[dim]{_clock(segment['start_time'])}[/dim]  {escape(speaker + segment['text'])}")
+            self.console.print(
+                f"[dim]{_clock(segment['start_time'])}[/dim]  {escape(speaker + segment['text'])}", soft_wrap=True
+            )
 
     def _conclude(self, session: dict[str, Any]) -> None:
         call = self.recorder.read_call(session["call_id"])

@@ -1,0 +1,35 @@
+// Plain chunks, segments, sessions and frames for the tests of the pure modules.
+
+export const STORED = { processing_status: "pending" };
+export const ANALYSED = { processing_status: "processing", analysed_at: "2026-01-01T10:00:31Z" };
+export const TRANSCRIBED = { processing_status: "completed", analysed_at: "2026-01-01T10:00:31Z" };
+export const FAILED = { processing_status: "failed", analysed_at: null, error: "The sound does not decode." };
+
+export function chunk(index, values = STORED) {
+  return {
+    chunk_index: index,
+    start_time_seconds: index * 30,
+    end_time_seconds: index * 30 + 30,
+    duration_seconds: 30,
+    analysed_at: null,
+    error: "",
+    ...values,
+  };
+}
+
+export function segment(index, position, text = "hello") {
+  const start = index * 30 + position;
+  return { segment_id: `s:${index}:${position}`, chunk_index: index, start_time: start, end_time: start + 1, text };
+}
+
+export function session(values = {}) {
+  return { status: "recording", total_chunks: null, owed: [], end_time: null, total_duration_seconds: 0, ...values };
+}
+
+export function snapshot({ seq = "ab12cd34-5", chunks = [], segments = [], ...values } = {}) {
+  return { type: "session", seq, reset: false, session: session(values), chunks, segments };
+}
+
+export function stateWith({ chunks = [], segments = [], ...values } = {}) {
+  return { session: session(values), chunks, segments, seq: "ab12cd34-5" };
+}

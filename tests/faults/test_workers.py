@@ -1,0 +1,111 @@
+"""kill -9 in the middle of the work: what was acknowledged is heard, and heard once."""
+
+import os
+import signal
+
+import pytest
+
+from tests.builders import wait_until
+from tests.journeys.test_call import put, start
+from tests.running import children_of
+from tests.sound import encode, speech
+
+
+@pytest.fixture
+def supervisor(stack):
+    return stack.client("demo-supervisor")
+
+
+@pytest.fixture
+def recording(supervisor):
+    """A session with half a minute of speech on its way."""
+    session = start(supervisor)
+    assert put(supervisor, session, 0, encode(speech())).status_code == 201
+    supervisor.post(f"/api/audio/sessions/{session['id']}/complete", json={"total_chunks": 1})
+    return session
+
+
+def chunk_of(client, session):
+    return client.get(f"/api/audio/sessions/{session['id']}/chunks").json()["results"][0]
+
+
+def worker_of(stack, queue):
+    """The worker's parent process; its pool's processes are its children."""
+    workers = stack.processes("celery", f"{queue}@")
+    parents = [pid for pid in workers if set(children_of(pid)) & set(workers)]
+    assert len(parents) == 1, workers
+    return parents[0]
+
+
+def wait_until_transcription_runs(client, session):
+    def runs():
+        stage = chunk_of(client, session)["analysis_results"].get("transcription", {})
+        return stage.get("state") == "running"
+
+    wait_until(runs, what="the transcription to run")
+
+
+def assert_heard_once(client, session):
+    finished = wait_until(
+        lambda: client.get(f"/api/audio/sessions/{session['id']}").json()["status"] == "completed",
+        timeout=110,
+        what="the session to be completed after all",
+    )
+    assert finished
+    conversation = client.get(f"/api/calls/{session['call_id']}").json()["conversation"]
+    ids = [segment["segment_id"] for segment in conversation]
+    assert ids
+    assert len(ids) == len(set(ids))
+    words = sum(len(segment["text"].split()) for segment in conversation)
+    assert 50 < words < 90, "the words of one hearing, not of two"
+    assert chunk_of(client, session)["processing_status"] == "completed"
+
+
+def test_a_pool_process_is_killed_while_it_transcribes(stack, supervisor, recording):
+    wait_until_transcription_runs(supervisor, recording)
+    for child in children_of(worker_of(stack, "transcription")):
+        os.kill(child, signal.SIGKILL)
+    assert_heard_once(supervisor, recording)
+    assert chunk_of(supervisor, recording)["attempts"] >= 2
+
+
+def test_a_whole_worker_is_killed_while_it_transcribes(stack, supervisor, recording):
+    wait_until_transcription_runs(supervisor, recording)
+    parent = worker_of(stack, "transcription")
+    for process in (parent, *children_of(parent)):
+        os.kill(process, signal.SIGKILL)
+    assert_heard_once(supervisor, recording)
+    assert "transcription ended (signal SIGKILL)" in stack.said()
+
+
+def test_a_killed_worker_leaves_no_pool_process_behind(stack):
+    parent = wait_until(lambda: worker_of(stack, "analysis"), what="the worker")
+    children = children_of(parent)
+    assert children
+    os.kill(parent, signal.SIGKILL)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{child}") for child in children), what="its pool to end")  # noqa: PTH110
+
+
+@pytest.mark.parametrize("server", ["redis-server", "mongod", "postgres", "rclone"])
+def test_a_killed_server_comes_back_and_nothing_acknowledged_is_lost(stack, supervisor, server):
+    session = start(supervisor)
+    assert put(supervisor, session, 0, encode(speech())).status_code == 201
+    for process in stack.processes(server):
+        kill_if_there(process)
+    wait_until(lambda: is_ready(supervisor), timeout=60, what="everything to be ready again")
+    wait_until(
+        lambda: supervisor.post(f"/api/audio/sessions/{session['id']}/complete", json={"total_chunks": 1}).is_success,
+        what="the session to be declared complete",
+    )
+    assert_heard_once(supervisor, session)
+
+
+def kill_if_there(process):
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def is_ready(client):
+    return client.get("/readyz").is_success
