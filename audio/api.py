@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audio import chunks, headers, hearing, sessions
+from audio import chunks, headers, progress, sessions
 from audio.errors import BadChunk, UnknownChunk
 from audio.models import AudioChunk, AudioSession
 from audio.serializers import (
@@ -119,7 +119,7 @@ class ChunkRetry(APIView):
         chunk = chunks.find(session, _whole_number(index))
         if chunk is None:
             raise UnknownChunk(f"Chunk {index} of this session is not stored.")
-        hearing.try_again(chunk)
+        progress.try_again(chunk)
         chunk.refresh_from_db()
         return Response(ChunkSerializer(chunk).data)
 

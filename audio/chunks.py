@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from audio import blobs, containers, jobs, live, sessions
+from audio import blobs, containers, jobs, progress, sessions
 from audio.containers import Inspection
 from audio.errors import (
     BadChunk,
@@ -28,7 +28,6 @@ from audio.errors import (
     WrongDigest,
 )
 from audio.models import AudioChunk, AudioSession
-from audio.serializers import ChunkSerializer
 from audio.states import JobKind, UploadStatus
 from metrics import timings
 
@@ -171,12 +170,7 @@ def _acknowledge(chunk: AudioChunk) -> AudioChunk:
         chunk_index=chunk.chunk_index,
         bytes=chunk.file_size_bytes,
     )
-    live.announce(
-        "chunk_stored",
-        str(chunk.session_id),
-        chunk_index=chunk.chunk_index,
-        chunk=ChunkSerializer(chunk).data,
-    )
+    progress.announce("chunk_stored", chunk)
     return chunk
 
 

@@ -50,36 +50,40 @@ class SessionConsumer(AsyncWebsocketConsumer):
                 case Ping():
                     await self._reply("pong")
                 case Resume(seq):
-                    await self._resume(seq)
+                    await self._replay(seq)
                 case ChunkUploaded():
                     pass
         except BadFrame as bad:
             await self._reply("error", code=bad.code, message=bad.message)
 
     async def session_event(self, event: dict[str, Any]) -> None:
-        """From the group: an event to pass on, unless the snapshot or a replay held it."""
-        epoch = event["seq"].partition("-")[0]
-        if self.epoch is not None and epoch != self.epoch:
-            await self._send_snapshot(reset=True)
-            return
-        self.epoch = epoch
-        await self._pass_on(event["seq"], event["text"])
+        """From the group: an event to pass on, unless the snapshot or a replay held it.
 
-    async def _resume(self, seq: str) -> None:
+        Events may arrive out of order or get lost on the way; the stream has them all, in order.
+        """
+        epoch, number = event["seq"].partition("-")[0], live_state.number_of(event["seq"])
+        if self.epoch is None:
+            self.epoch = epoch
+        if epoch != self.epoch:
+            await self._send_snapshot(reset=True)
+        elif number == self.sent + 1:
+            await self._pass_on(event["seq"], event["text"])
+        elif number > self.sent:
+            await self._replay(f"{epoch}-{self.sent}")
+
+    async def _replay(self, seq: str) -> None:
+        """Send every event that followed `seq`; a fresh snapshot when that cannot be told any more."""
         missed = await database_sync_to_async(live_state.events_after)(str(self.session_id), seq)
         if missed is None:
             await self._send_snapshot(reset=True)
             return
         self.epoch = seq.partition("-")[0]
-        self.sent = live_state.number_of(seq)
         for missed_seq, event in missed:
             await self._pass_on(missed_seq, protocol.with_seq(event, missed_seq))
 
     async def _pass_on(self, seq: str, text: str) -> None:
-        number = live_state.number_of(seq)
-        if number > self.sent:
-            self.sent = number
-            await self.send(text_data=text)
+        self.sent = live_state.number_of(seq)
+        await self.send(text_data=text)
 
     async def _send_snapshot(self, *, reset: bool) -> None:
         seq = await database_sync_to_async(live_state.latest_seq)(str(self.session_id))

@@ -1,4 +1,4 @@
-"""What is done with a stored chunk, in order: analysed, transcribed, or given up."""
+"""What the workers do with a stored chunk: analyse it, then write down what is said."""
 
 import time
 from collections.abc import Callable
@@ -7,18 +7,16 @@ from typing import Any, TypeVar
 import numpy as np
 import structlog
 from django.db import OperationalError, transaction
-from django.db.models import Max
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from audio import blobs, containers, jobs, live, sessions
+from audio import blobs, containers, jobs, progress, sessions
 from audio.analysis import decoding, voice_activity
 from audio.analysis.decoding import Sound
 from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
 from audio.analysis.transcription import Transcriber, Utterance
 from audio.errors import AudioError, RetryableAudioError, Undecodable
 from audio.models import AnalysisJob, AudioChunk
-from audio.serializers import ChunkSerializer
 from audio.states import JobKind, ProcessingStatus
 from calls import conversations
 from calls.documents import Segment, Word, segment_id_of
@@ -29,11 +27,8 @@ log = structlog.get_logger("earshot.hearing")
 
 # Nothing is wrong with the chunk: a store is away. Such attempts do not count.
 PASSING = (RetryableAudioError, RetryableCallError, OperationalError)
-WORKER_DIED = "The worker died on every attempt."
 # Opus frames and resampling leave a decode this much off what was declared without anything being lost.
 TOLERATED_SHORTFALL_SECONDS = 0.1
-# The stages of each kind of job, under whose names their states and results stand in `analysis_results`.
-STAGES = {JobKind.ANALYSIS: ("decode", "voice_activity"), JobKind.TRANSCRIPTION: ("transcription",)}
 SIDES = ("agent", "client")
 UNKNOWN_SPEAKER = "unknown"
 
@@ -49,7 +44,7 @@ def work(job_id: int, *, task_id: str) -> None:
         session_id=str(job.chunk.session_id), chunk_index=job.chunk.chunk_index, attempt=job.attempts
     ):
         try:
-            _show_as_running(job)
+            progress.show_as_running(job)
             with jobs.lease_kept(job):
                 WORK[JobKind(job.kind)](job)
         except PASSING as error:
@@ -57,11 +52,11 @@ def work(job_id: int, *, task_id: str) -> None:
             jobs.put_back(job, error=_said_of(error), attempt_counts=False)
         except Undecodable as error:
             # The bytes will not change; trying again is no use.
-            give_up(job, error=error.message)
+            progress.give_up(job, error=error.message)
         except Exception as error:
             log.exception("job_attempt_failed", kind=job.kind)
             if jobs.is_exhausted(job):
-                give_up(job, error=_said_of(error))
+                progress.give_up(job, error=_said_of(error))
             else:
                 jobs.put_back(job, error=_said_of(error), attempt_counts=True)
 
@@ -84,16 +79,16 @@ def analyse(job: AnalysisJob) -> None:
     with transaction.atomic():
         if not jobs.complete(job):
             return
-        chunk = _change(
+        chunk = progress.change(
             chunk,
-            stages,
+            stages.results,
             analysed_at=timezone.now(),
             duration_seconds=sound.duration,
             end_time_seconds=chunk.start_time_seconds + sound.duration,
             voice_activity_ratio=activity.ratio,
         )
         # Announced before the next job is dispatched, so that watchers hear of the one before the other.
-        transaction.on_commit(lambda: _announce("chunk_analysed", chunk))
+        transaction.on_commit(lambda: progress.announce("chunk_analysed", chunk))
         jobs.create(chunk, JobKind.TRANSCRIPTION)
 
 
@@ -125,9 +120,9 @@ def transcribe(job: AnalysisJob) -> None:
     with transaction.atomic():
         if not jobs.complete(job):
             return
-        chunk = _change(
+        chunk = progress.change(
             chunk,
-            stages,
+            stages.results,
             transcription=" ".join(segment["text"] for segment in segments),
             transcribed_at=now,
             processed_at=now,
@@ -136,40 +131,6 @@ def transcribe(job: AnalysisJob) -> None:
         )
         transaction.on_commit(lambda: _announce_words(chunk, segments))
         sessions.settle(session.pk)
-
-
-def give_up(job: AnalysisJob, *, error: str) -> None:
-    """End the job and its chunk without a result, visibly; nothing else waits for them."""
-    with transaction.atomic():
-        if not jobs.fail(job, error=error):
-            return
-        chunk = _change(
-            job.chunk,
-            _Stages.all_in(job, "failed", error=error),
-            processing_status=ProcessingStatus.FAILED,
-            error=error,
-            processed_at=timezone.now(),
-        )
-        transaction.on_commit(lambda: _announce("chunk_processed", chunk))
-        sessions.settle(chunk.session_id)
-    log.error("chunk_failed", kind=job.kind, job_id=job.pk, attempts=job.attempts)
-
-
-def try_again(chunk: AudioChunk) -> None:
-    """Hear a chunk again from the start, at a person's wish."""
-    with transaction.atomic():
-        chunk = _change(chunk, _Stages(), processing_status=ProcessingStatus.PENDING, error="", processed_at=None)
-        jobs.create(chunk, JobKind.ANALYSIS)
-        sessions.settle(chunk.session_id)
-
-
-def sweep() -> None:
-    """Send out again what was lost on the way; end what has killed its worker on every attempt."""
-    for job in jobs.overdue():
-        if jobs.is_exhausted(job):
-            give_up(job, error=WORKER_DIED)
-        else:
-            jobs.dispatch_again(job)
 
 
 WORK: dict[JobKind, Callable[[AnalysisJob], None]] = {
@@ -183,13 +144,6 @@ class _Stages:
 
     def __init__(self) -> None:
         self.results: dict[str, dict[str, Any]] = {}
-
-    @classmethod
-    def all_in(cls, job: AnalysisJob, state: str, **told: str) -> "_Stages":
-        """Every stage of the job in one state, without a result."""
-        stages = cls()
-        stages.results = {name: {"state": state, **told} for name in STAGES[JobKind(job.kind)]}
-        return stages
 
     def run(self, name: str, stage: Callable[[], T], describe: Callable[[T], dict[str, Any]]) -> T:
         began = time.perf_counter()
@@ -255,36 +209,10 @@ def _on_line(chunk: AudioChunk, seconds: float) -> float:
     return round(chunk.start_time_seconds + seconds, 3)
 
 
-def _show_as_running(job: AnalysisJob) -> None:
-    with transaction.atomic():
-        _change(job.chunk, _Stages.all_in(job, "running"), processing_status=ProcessingStatus.PROCESSING)
-
-
-def _change(chunk: AudioChunk, stages: _Stages, **values: Any) -> AudioChunk:
-    """Write values and stage results to the row as it is now; call within a transaction."""
-    chunk = AudioChunk.objects.select_for_update().get(pk=chunk.pk)
-    for name, value in values.items():
-        setattr(chunk, name, value)
-    chunk.analysis_results = {**chunk.analysis_results, **stages.results}
-    chunk.attempts = chunk.jobs.aggregate(most=Max("attempts"))["most"] or 0
-    chunk.save(update_fields=[*values, "analysis_results", "attempts"])
-    return chunk
-
-
 def _announce_words(chunk: AudioChunk, segments: list[Segment]) -> None:
-    _announce("chunk_transcribed", chunk, segments=segments)
-    _announce("chunk_processed", chunk)
+    progress.announce("chunk_transcribed", chunk, segments=segments)
+    progress.announce("chunk_processed", chunk)
     AudioChunk.objects.filter(pk=chunk.pk).update(announced_at=timezone.now())
-
-
-def _announce(kind: str, chunk: AudioChunk, **content: Any) -> None:
-    live.announce(
-        kind,
-        str(chunk.session_id),
-        chunk_index=chunk.chunk_index,
-        chunk=ChunkSerializer(chunk).data,
-        **content,
-    )
 
 
 def _said_of(error: Exception) -> str:

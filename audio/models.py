@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audio.states import JobKind, JobState, ProcessingStatus, SessionStatus, UploadStatus
@@ -19,12 +20,19 @@ class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
         return mine if user.may("recordings.read_all") else mine.filter(user_id=user.pk)
 
     def with_chunk_counts(self) -> "AudioSessionQuerySet":
-        """Each session with `stored_chunks`, `heard_chunks` and `failed_chunks`."""
-        stored = Q(chunks__upload_status=UploadStatus.UPLOADED)
+        """Each session with `stored_chunks`, `heard_chunks` and `failed_chunks`.
+
+        By subqueries, which are worked out for the rows of a page alone; a join would count every session's.
+        """
+
+        def counted(**which: str) -> Coalesce:
+            chunks = AudioChunk.objects.filter(session=OuterRef("pk"), upload_status=UploadStatus.UPLOADED, **which)
+            return Coalesce(Subquery(chunks.order_by().values("session").values(number=Count("pk"))), 0)
+
         return self.annotate(
-            stored_chunks=Count("chunks", filter=stored),
-            heard_chunks=Count("chunks", filter=Q(chunks__processing_status=ProcessingStatus.COMPLETED)),
-            failed_chunks=Count("chunks", filter=Q(chunks__processing_status=ProcessingStatus.FAILED)),
+            stored_chunks=counted(),
+            heard_chunks=counted(processing_status=ProcessingStatus.COMPLETED),
+            failed_chunks=counted(processing_status=ProcessingStatus.FAILED),
         )
 
 

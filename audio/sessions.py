@@ -90,8 +90,9 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
         session.total_chunks = total_chunks
         session.save(update_fields=["total_chunks", "updated_at"])
         _move(session, SessionStatus.PROCESSING)
-    session = settle(session.pk)
     missing = owed(session)
+    live.announce("session_changed", str(session.pk), status=session.status, total_chunks=total_chunks, owed=missing)
+    session = settle(session.pk)
     if missing:
         raise ChunksOwed(
             f"{len(missing)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",

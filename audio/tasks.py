@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from audio import hearing
+from audio import hearing, progress
 
 
 @shared_task(name="audio.analyse_chunk", queue="analysis", bind=True)
@@ -19,4 +19,4 @@ def transcribe_chunk(self: Any, job_id: int) -> None:
 
 @shared_task(name="audio.sweep_jobs", queue="storage")
 def sweep_jobs() -> None:
-    hearing.sweep()
+    progress.sweep()

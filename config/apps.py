@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.staticfiles import apps as staticfiles_apps
 
 
 class SwitchboardConfig(AppConfig):
@@ -8,3 +9,14 @@ class SwitchboardConfig(AppConfig):
     def ready(self) -> None:
         # Tasks are declared with shared_task; they find their broker only once our Celery app exists.
         from config import celery  # noqa: F401, PLC0415
+
+
+class ServedFilesConfig(staticfiles_apps.StaticFilesConfig):
+    """Leaves out what no page of ours asks for: a browsable API, a second documentation viewer, its other builds."""
+
+    ignore_patterns = [  # noqa: RUF012 - as Django declares it
+        *staticfiles_apps.StaticFilesConfig.ignore_patterns,
+        "rest_framework",
+        "redoc",
+        "*es-bundle*",
+    ]

@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "config.apps.ServedFilesConfig",
     "crm.apps.DeskAdminConfig",
     "rest_framework",
     "drf_spectacular",

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audio import hearing
+from audio import progress
 from audio.models import AnalysisJob, AudioChunk, AudioSession
 from audio.states import ProcessingStatus, UploadStatus
 from crm.admin.scoping import TenantScoped
@@ -76,7 +76,7 @@ class ChunkAdmin(TenantScoped):
         )
         retried = 0
         for chunk in ended:
-            hearing.try_again(chunk)
+            progress.try_again(chunk)
             retried += 1
         left = chosen.count() - retried
         self.message_user(request, f"{retried} sent to the workers again.", messages.SUCCESS)

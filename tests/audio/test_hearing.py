@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audio import blobs, hearing, jobs, sessions
+from audio import blobs, hearing, jobs, progress, sessions
 from audio.analysis.evaluation import word_error_rate
 from audio.errors import ChunksOwed
 from audio.models import AnalysisJob, AudioChunk
@@ -128,10 +128,10 @@ def test_a_chunk_whose_worker_dies_every_time_ends_failed_by_the_sweep(api, sess
     for attempt in range(settings.EARSHOT_MOST_ATTEMPTS):
         assert jobs.claim(job.pk, task_id=f"task-{attempt}"), "a claim whose worker then dies"
         AnalysisJob.objects.update(lease_until="2000-01-01T00:00:00Z")
-        hearing.sweep()
+        progress.sweep()
     chunk = AudioChunk.objects.get()
     assert (chunk.processing_status, chunk.attempts) == ("failed", settings.EARSHOT_MOST_ATTEMPTS)
-    assert chunk.error == hearing.WORKER_DIED
+    assert chunk.error == progress.WORKER_DIED
 
 
 def test_an_attempt_does_not_count_while_a_store_is_away(api, session, settings):

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { EMPTY, apply, cellState, cells, misses, missing, storedSeconds, withChunk, withSession } from "../../audio/static/audio/timeline.js";
+import { EMPTY, apply, cellState, cells, misses, missing, storedSeconds, withChunk } from "../../audio/static/audio/timeline.js";
 import { ANALYSED, FAILED, STORED, TRANSCRIBED, chunk, segment, session, snapshot, stateWith } from "./builders.mjs";
 
 const event = (type, number, values = {}) => ({ type, seq: `ab12cd34-${number}`, session_id: "s", ...values });
@@ -117,7 +117,9 @@ test("an event of a kind that is not known changes nothing but the place in the 
   assert.equal(after.seq, "ab12cd34-6");
 });
 
-test("the session as REST tells it is taken over once there is one", () => {
-  assert.equal(withSession(EMPTY, session()), EMPTY);
-  assert.equal(withSession(stateWith(), session({ status: "processing" })).session.status, "processing");
+test("a total that the recorder tells shows what is owed", () => {
+  const told = { status: "processing", total_chunks: 3, owed: [1, 2] };
+  const after = apply(event("session_changed", 6, told), stateWith({ chunks: [chunk(0)] }));
+  assert.deepEqual(missing(after), [1, 2]);
+  assert.equal(after.session.status, "processing");
 });

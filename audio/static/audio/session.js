@@ -5,13 +5,11 @@ import { Connection } from "./connection.js";
 import { element, icon } from "./dom.js";
 import { tally } from "./status.js";
 import { StatusList } from "./status_list.js";
-import { EMPTY, apply, isEnded, misses, storedSeconds, withChunk, withSession } from "./timeline.js";
+import { EMPTY, apply, isEnded, misses, storedSeconds, withChunk } from "./timeline.js";
 import { showAll, showDuration } from "./times.js";
 import { isDraft } from "./transcript.js";
 import { TranscriptList } from "./transcript_list.js";
 
-// The total and what is owed change without an event of their own.
-const ASK_SESSION_EVERY_MS = 15_000;
 const STATE_ICONS = { recording: "dot", processing: "half", completed: "check", failed: "cross" };
 
 const part = (id) => document.getElementById(id);
@@ -86,16 +84,6 @@ function take(frame) {
   }
   if (frame.type === "session") problem = null;
   show(apply(frame, state));
-  if (frame.type === "session_completed") askSession();
-}
-
-async function askSession() {
-  try {
-    const response = await fetch(address, { headers: { Accept: "application/json" } });
-    if (response.ok) show(withSession(state, await response.json()));
-  } catch {
-    // The socket finds out by itself that the server is away.
-  }
 }
 
 /** A browser does not tell why a handshake failed; the same question over HTTP is answered. */
@@ -177,9 +165,6 @@ document.addEventListener("visibilitychange", () => {
   connection.hurry();
   connection.check();
 });
-setInterval(() => {
-  if (connection.state.name === "live" && state.session && !isEnded(state.session)) askSession();
-}, ASK_SESSION_EVERY_MS);
 
 showAll();
 connection.start();

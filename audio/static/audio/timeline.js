@@ -19,6 +19,8 @@ export function apply(frame, state) {
       return withChunk(next, frame.chunk);
     case "chunk_transcribed":
       return withSegments(withChunk(next, frame.chunk), frame.chunk_index, frame.segments);
+    case "session_changed":
+      return changed(next, frame);
     case "session_completed":
       return completed(next, frame);
     default:
@@ -30,11 +32,6 @@ export function apply(frame, state) {
 export function withChunk(state, chunk) {
   const chunks = replaceSorted(state.chunks, chunk);
   return { ...state, chunks, session: sessionWith(state.session, chunks, chunk) };
-}
-
-/** The state with the session as the REST API told it. */
-export function withSession(state, session) {
-  return state.session === null ? state : { ...state, session };
 }
 
 /** Whether events are missing between what was applied and this frame: then ask for those after `state.seq`. */
@@ -96,6 +93,10 @@ function fromSnapshot(frame) {
 function withSegments(state, chunkIndex, segments) {
   const others = state.segments.filter((segment) => segment.chunk_index !== chunkIndex);
   return { ...state, segments: [...others, ...segments].sort(byTime) };
+}
+
+function changed(state, { status, total_chunks, owed }) {
+  return { ...state, session: { ...state.session, status, total_chunks, owed } };
 }
 
 function completed(state, { status, at }) {

@@ -1,0 +1,99 @@
+"""How far a chunk has come: shown as running, changed by what its stages found, given up, tried again, swept up.
+
+Of the models and engines that hear nothing is loaded here, so that the web server need not carry them.
+"""
+
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from audio import jobs, live, sessions
+from audio.models import AnalysisJob, AudioChunk
+from audio.serializers import ChunkSerializer
+from audio.states import JobKind, ProcessingStatus
+
+log = structlog.get_logger("earshot.progress")
+
+WORKER_DIED = "The worker died on every attempt."
+# The stages of each kind of job, under whose names their states and results stand in `analysis_results`.
+STAGES = {JobKind.ANALYSIS: ("decode", "voice_activity"), JobKind.TRANSCRIPTION: ("transcription",)}
+# Stage → {"state", "ms", "engine", "model", "version", …what it found}
+StageResults = dict[str, dict[str, Any]]
+_UNHEARD: dict[str, Any] = {
+    "processing_status": ProcessingStatus.PENDING,
+    "error": "",
+    "analysed_at": None,
+    "transcribed_at": None,
+    "announced_at": None,
+    "processed_at": None,
+}
+
+
+def show_as_running(job: AnalysisJob) -> None:
+    with transaction.atomic():
+        change(job.chunk, _all_stages(job, "running"), processing_status=ProcessingStatus.PROCESSING)
+
+
+def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk:
+    """Write values and stage results to the row as it is now; call within a transaction."""
+    chunk = AudioChunk.objects.select_for_update().get(pk=chunk.pk)
+    for name, value in values.items():
+        setattr(chunk, name, value)
+    chunk.analysis_results = {**chunk.analysis_results, **stages}
+    chunk.attempts = chunk.jobs.aggregate(most=Max("attempts"))["most"] or 0
+    chunk.save(update_fields=[*values, "analysis_results", "attempts"])
+    return chunk
+
+
+def give_up(job: AnalysisJob, *, error: str) -> None:
+    """End the job and its chunk without a result, visibly; nothing else waits for them."""
+    with transaction.atomic():
+        if not jobs.fail(job, error=error):
+            return
+        chunk = change(
+            job.chunk,
+            _all_stages(job, "failed", error=error),
+            processing_status=ProcessingStatus.FAILED,
+            error=error,
+            processed_at=timezone.now(),
+        )
+        transaction.on_commit(lambda: announce("chunk_processed", chunk))
+        sessions.settle(chunk.session_id)
+    log.error("chunk_failed", kind=job.kind, job_id=job.pk, attempts=job.attempts)
+
+
+def try_again(chunk: AudioChunk) -> None:
+    """Hear a chunk again from the start, at a person's wish."""
+    with transaction.atomic():
+        chunk = change(chunk, {}, **_UNHEARD)
+        # For watchers it is as it was when it had just been stored.
+        transaction.on_commit(lambda: announce("chunk_stored", chunk))
+        jobs.create(chunk, JobKind.ANALYSIS)
+        sessions.settle(chunk.session_id)
+
+
+def sweep() -> None:
+    """Send out again what was lost on the way; end what has killed its worker on every attempt."""
+    for job in jobs.overdue():
+        if jobs.is_exhausted(job):
+            give_up(job, error=WORKER_DIED)
+        else:
+            jobs.dispatch_again(job)
+
+
+def announce(kind: str, chunk: AudioChunk, **content: Any) -> None:
+    live.announce(
+        kind,
+        str(chunk.session_id),
+        chunk_index=chunk.chunk_index,
+        chunk=ChunkSerializer(chunk).data,
+        **content,
+    )
+
+
+def _all_stages(job: AnalysisJob, state: str, **told: str) -> StageResults:
+    """Every stage of the job in one state, without a result."""
+    return {name: {"state": state, **told} for name in STAGES[JobKind(job.kind)]}

@@ -1,0 +1,145 @@
+"""The pages in a real Chromium, against everything that `make run` starts."""
+
+import os
+import re
+import shutil
+
+import httpx
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.builders import wait_until
+from tests.journeys.test_call import put, start
+from tests.sound import SPEECH, encode, tone
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("EARSHOT_REQUIRE_BROWSER") == "1":
+            pytest.fail("There is no Chromium on the PATH, and EARSHOT_REQUIRE_BROWSER asks for one.")
+        pytest.skip("No Chromium on the PATH: install chromium to test the pages too.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, stack):
+    """A page whose script errors fail the test."""
+    context = browser.new_context(base_url=stack.url, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def agent(stack):
+    return stack.client("demo-agent")
+
+
+def sign_in(page, stack, username, *, to="/"):
+    page.goto(to)
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(stack.password())
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_signing_in_leads_where_one_wanted_to_go_and_signing_out_ends_it(page, stack):
+    sign_in(page, stack, "demo-supervisor", to="/sessions/?page=1")
+    expect(page).to_have_url(re.compile(r"/sessions/\?page=1$"))
+    expect(page.get_by_role("heading", name="Recordings", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/sign-in/"))
+    page.goto("/sessions/")
+    expect(page).to_have_url(re.compile("/sign-in/"))
+
+
+def test_a_wrong_password_is_said_in_words(page, stack):
+    page.goto("/sign-in/")
+    page.get_by_label("Username").fill("demo-agent")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_a_recording_is_followed_live_to_its_last_word(page, stack, agent):
+    session = start(agent)
+    sign_in(page, stack, "demo-supervisor", to=f"/sessions/{session['id']}/")
+    expect(page.locator("#connection-words")).to_have_text("Live")
+    put(agent, session, 0, SPEECH.read_bytes())
+    cell = page.locator('.cell[data-index="0"]')
+    expect(cell).to_be_visible()
+    agent.post(f"/api/audio/sessions/{session['id']}/complete", json={"total_chunks": 2})
+    expect(page.locator('.cell[data-index="1"][data-state="missing"]')).to_be_visible()
+    expect(page.locator("#segments")).to_contain_text("amiable", timeout=60_000)
+    expect(cell).to_have_attribute("data-state", "transcribed")
+    expect(page.locator("#draft")).to_be_visible()
+    put(agent, session, 1, encode(tone(1.0)))
+    expect(page.locator("#state .badge")).to_have_attribute("data-state", "completed", timeout=60_000)
+    expect(page.locator("#status")).to_contain_text("All 2 chunks safe and heard")
+
+
+def test_a_page_that_was_cut_off_catches_up_by_itself(page, stack, agent):
+    session = start(agent)
+    sign_in(page, stack, "demo-supervisor", to=f"/sessions/{session['id']}/")
+    expect(page.locator("#connection-words")).to_have_text("Live")
+    [web] = stack.processes("uvicorn")
+    os.kill(web, 9)
+    expect(page.locator("#connection")).to_have_attribute("data-name", re.compile("waiting|connecting"))
+    wait_until(lambda: is_up(agent), what="the web server to come back")
+    put(agent, session, 0, encode(tone(1.0)))
+    expect(page.locator("#connection-words")).to_have_text("Live", timeout=60_000)
+    expect(page.locator('.cell[data-index="0"]')).to_be_visible()
+
+
+def test_a_colleague_finds_nothing_of_another_company(page, stack, agent):
+    session = start(agent)
+    sign_in(page, stack, "other-supervisor", to=f"/sessions/{session['id']}/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.request.get(f"/sessions/{session['id']}/").status == 404
+
+
+def test_the_admin_shows_sessions_and_chunks(page, stack, agent):
+    session = start(agent)
+    put(agent, session, 0, encode(tone(1.0)))
+    sign_in(page, stack, "demo-admin", to="/admin/audio/audiosession/")
+    page.get_by_role("link", name=session["id"]).click()
+    expect(page.get_by_text(session["id"]).first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 360])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_scrolls_sideways(browser, stack, width, theme):
+    context = browser.new_context(
+        base_url=stack.url, viewport={"width": width, "height": 800}, color_scheme=theme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    sign_in(page, stack, "demo-supervisor")
+    session = stack.client("demo-supervisor").get("/api/audio/sessions?limit=1").json()["results"][0]
+    for address in ("/sessions/", f"/sessions/{session['id']}/", "/nowhere/"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+    context.close()
+
+
+def is_up(client):
+    try:
+        return client.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
