@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerUnavailable
 
 from audio.models import AnalysisJob, AudioChunk
 from audio.states import JOB_MOVES, JobKind, JobState, sources
@@ -47,7 +47,7 @@ def dispatch(job: AnalysisJob) -> None:
     try:
         with timings.measured("jobs.dispatch"):
             current_app.send_task(TASKS[JobKind(job.kind)], args=[job.pk], queue=job.kind, retry=False)
-    except (OperationalError, OSError) as error:
+    except (BrokerUnavailable, OSError) as error:
         log.warning("job_not_dispatched", job_id=job.pk, error=type(error).__name__)
 
 
@@ -76,11 +76,15 @@ def lease_kept(job: AnalysisJob) -> Iterator[None]:
     done = threading.Event()
 
     def renew() -> None:
+        ours = AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by)
         while not done.wait(_lease().total_seconds() / 3):
-            AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by).update(
-                lease_until=timezone.now() + _lease()
-            )
-            close_old_connections()
+            try:
+                ours.update(lease_until=timezone.now() + _lease())
+            except OperationalError:
+                # There are two more chances before the lease runs out.
+                log.warning("lease_not_renewed", job_id=job.pk)
+            finally:
+                connection.close()
 
     thread = threading.Thread(target=renew, name=f"lease-{job.pk}", daemon=True)
     thread.start()

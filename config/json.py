@@ -1,12 +1,38 @@
-"""JSON for REST, by orjson: ten times quicker than the standard encoder on a board of hundreds of calls."""
+"""JSON for REST, by orjson: ten times quicker than the standard library on a board of hundreds of calls, and strict.
+
+What it refuses would break further down: nesting without end, numbers that are infinite, half a surrogate pair.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from django.utils.functional import Promise
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+
+
+class JSONParser(BaseParser):
+    """Also refuses the character NUL, which PostgreSQL cannot store."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        body = stream.read()
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ParseError(f"This is not JSON as we take it: {error}") from error
+        if b"\\u0000" in body and _holds_nul(data):
+            raise ParseError("The character NUL (\\u0000) cannot be stored.")
+        return data
 
 
 class JSONRenderer(BaseRenderer):
@@ -35,3 +61,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _holds_nul(data: Any) -> bool:
+    match data:
+        case str():
+            return "\0" in data
+        case list():
+            return any(_holds_nul(item) for item in data)
+        case dict():
+            return any("\0" in name or _holds_nul(value) for name, value in data.items())
+    return False
