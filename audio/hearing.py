@@ -108,6 +108,9 @@ def transcribe(job: AnalysisJob) -> None:
         lambda _: {"engine": engine.engine, "model": engine.model, "version": engine.version},
     )
     segments = _segments(chunk, utterances, engine.engine)
+    if not jobs.is_held(job):
+        # The lease ran out meanwhile: whoever has the job now writes the call.
+        return
     session = chunk.session
     conversations.store_chunk_segments(
         tenant_id=session.tenant_id,

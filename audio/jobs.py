@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerUnavailable
 
-from audio.models import AnalysisJob, AudioChunk
+from audio.models import AnalysisJob, AnalysisJobQuerySet, AudioChunk
 from audio.states import JOB_MOVES, JobKind, JobState, sources
 from metrics import timings
 
@@ -76,10 +76,9 @@ def lease_kept(job: AnalysisJob) -> Iterator[None]:
     done = threading.Event()
 
     def renew() -> None:
-        ours = AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by)
         while not done.wait(_lease().total_seconds() / 3):
             try:
-                ours.update(lease_until=timezone.now() + _lease())
+                _as_read(job).update(lease_until=timezone.now() + _lease())
             except OperationalError:
                 # There are two more chances before the lease runs out.
                 log.warning("lease_not_renewed", job_id=job.pk)
@@ -138,10 +137,18 @@ def is_exhausted(job: AnalysisJob) -> bool:
     return job.attempts >= settings.EARSHOT_MOST_ATTEMPTS
 
 
+def is_held(job: AnalysisJob) -> bool:
+    """Whether the job is still in the hands it was read in: this task's, in this attempt."""
+    return _as_read(job).filter(state=JobState.RUNNING).exists()
+
+
 def _move(job: AnalysisJob, target: JobState, **values: Any) -> bool:
     """Take the job to `target` if the table allows it and it is still in the hands it was read in."""
-    still_ours = AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by, state__in=sources(JOB_MOVES, target))
-    return bool(still_ours.update(state=target, **values))
+    return bool(_as_read(job).filter(state__in=sources(JOB_MOVES, target)).update(state=target, **values))
+
+
+def _as_read(job: AnalysisJob) -> AnalysisJobQuerySet:
+    return AnalysisJob.objects.filter(pk=job.pk, claimed_by=job.claimed_by, attempts=job.attempts)
 
 
 def _lease() -> timedelta:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import itertools
-import threading
 import time
 
 from rest_framework.test import APIClient
@@ -52,14 +51,3 @@ def do_all_jobs():
     """What the workers do, in this process: every waiting job, and those that come of them."""
     while job := AnalysisJob.objects.filter(state="waiting").order_by("pk").first():
         hearing.work(job.pk, task_id=f"task-{job.pk}-{job.attempts}")
-
-
-def wait_until(condition, *, timeout=60, what="the condition"):
-    """The first truthy answer of `condition`, asked again and again."""
-    ends = time.monotonic() + timeout
-    between_looks = threading.Event()
-    while not (answer := condition()):
-        if time.monotonic() > ends:
-            raise AssertionError(f"Waited {timeout} s for {what}.")
-        between_looks.wait(0.05)
-    return answer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.builders import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 # Short, so that what waits for a lease to run out does not wait long; everything else as it ships.

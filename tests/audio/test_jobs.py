@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from audio import jobs
 from audio.models import AnalysisJob, AudioChunk
-from tests.builders import make_session, make_tenant, make_user, wait_until
+from tests.builders import make_session, make_tenant, make_user
+from tests.waiting import wait_until
 
 TASKS = st.sampled_from(["one", "two", "three"])
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.builders import wait_until
 from tests.journeys.test_call import put, start
 from tests.sound import SPEECH, encode, tone
+from tests.waiting import wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from tests.builders import wait_until
 from tests.journeys.test_call import put, start
 from tests.running import children_of
 from tests.sound import encode, speech
+from tests.waiting import wait_until
 
 
 @pytest.fixture

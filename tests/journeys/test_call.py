@@ -12,8 +12,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from audio.analysis.evaluation import word_error_rate
-from tests.builders import digest_header, wait_until
+from tests.builders import digest_header
 from tests.sound import SPEECH, encode, speech, speech_text, tone
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
