@@ -17,7 +17,7 @@ install: .venv/runtime-ready ## Make .venv with what running needs
 install-dev: .venv/dev-ready ## Make .venv with what testing needs too
 
 test: install-dev ## Run all tests on servers of their own
-	@node --test tests/browser/ || [ -z "$$(command -v node)" ]
+	@$$(ls $(BIN)/../lib/python3.*/site-packages/playwright/driver/node) --test tests/browser/*.test.mjs
 	@EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov)
 
 check: install-dev ## Lint, types, import rules

@@ -15,6 +15,7 @@ from audio.models import AudioChunk, AudioSession
 from audio.serializers import (
     ChunkSerializer,
     NewSessionSerializer,
+    SessionInListSerializer,
     SessionSerializer,
     TotalChunksSerializer,
 )
@@ -33,11 +34,11 @@ class SessionList(GenericAPIView[AudioSession]):
     serializer_class = SessionSerializer
     queryset = AudioSession.objects.none()
 
-    @extend_schema(operation_id="list_sessions", responses=SessionSerializer(many=True))
+    @extend_schema(operation_id="list_sessions", responses=SessionInListSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The recordings that you may see, newest first."""
         page = self.paginate_queryset(AudioSession.objects.visible_to(request.user))
-        return self.get_paginated_response(SessionSerializer(page, many=True).data)
+        return self.get_paginated_response(SessionInListSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="start_session",

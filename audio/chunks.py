@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -28,7 +28,7 @@ from audio.errors import (
     WrongDigest,
 )
 from audio.models import AudioChunk, AudioSession
-from audio.states import JobKind, UploadStatus
+from audio.states import UPLOAD_MOVES, JobKind, UploadStatus, sources
 from metrics import timings
 
 log = structlog.get_logger("earshot.chunks")
@@ -85,7 +85,7 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
     if not ours:
         return _same_again(chunk, digest.hex()), False
     _store(chunk, body)
-    return _acknowledge(chunk), True
+    return _acknowledge(chunk)
 
 
 def find(session: AudioSession, index: int) -> AudioChunk | None:
@@ -144,6 +144,9 @@ def _claim(session: AudioSession, index: int, values: dict[str, Any]) -> tuple[A
 
 
 def _store(chunk: AudioChunk, body: bytes) -> None:
+    if not connection.in_atomic_block:
+        # A store that hangs must not keep the database's connections from everybody else.
+        connection.close()
     try:
         with timings.measured("upload.store"):
             blobs.put(chunk.s3_key, body, content_type=chunk.content_type)
@@ -154,14 +157,22 @@ def _store(chunk: AudioChunk, body: bytes) -> None:
         raise
 
 
-def _acknowledge(chunk: AudioChunk) -> AudioChunk:
+def _acknowledge(chunk: AudioChunk) -> tuple[AudioChunk, bool]:
     """The moment after which the chunk is never lost: row and job are committed together."""
+    still_ours = AudioChunk.objects.filter(
+        pk=chunk.pk, claimed_at=chunk.claimed_at, upload_status__in=sources(UPLOAD_MOVES, UploadStatus.UPLOADED)
+    )
     with transaction.atomic():
-        chunk.upload_status = UploadStatus.UPLOADED
-        chunk.stored_at = timezone.now()
-        chunk.stored_checksum = chunk.checksum
-        chunk.compressed_size_bytes = chunk.file_size_bytes
-        chunk.save(update_fields=["upload_status", "stored_at", "stored_checksum", "compressed_size_bytes"])
+        acknowledged = still_ours.update(
+            upload_status=UploadStatus.UPLOADED,
+            stored_at=timezone.now(),
+            stored_checksum=chunk.checksum,
+            compressed_size_bytes=chunk.file_size_bytes,
+        )
+        chunk.refresh_from_db()
+        if not acknowledged:
+            # It took so long that another upload of the same bytes took over.
+            return _same_again(chunk, chunk.checksum), False
         jobs.create(chunk, JobKind.ANALYSIS)
         sessions.settle(chunk.session_id)
     log.info(
@@ -171,12 +182,12 @@ def _acknowledge(chunk: AudioChunk) -> AudioChunk:
         bytes=chunk.file_size_bytes,
     )
     progress.announce("chunk_stored", chunk)
-    return chunk
+    return chunk, True
 
 
 def _same_again(chunk: AudioChunk, checksum: str) -> AudioChunk:
     if chunk.checksum != checksum:
-        raise ChunkConflict(f"Chunk {chunk.chunk_index} is already stored with other bytes. Nothing was changed.")
+        raise ChunkConflict(f"Chunk {chunk.chunk_index} is there already, with other bytes. Nothing was changed.")
     return chunk
 
 

@@ -67,6 +67,12 @@ class ChunkConflict(AudioError):
 # --- The sound ---
 
 
+class ChunkBusy(AudioError):
+    """The chunk is being heard at this moment and cannot be changed meanwhile."""
+
+    code = "chunk_busy"
+
+
 class NotAudio(AudioError):
     code = "not_audio"
 

@@ -5,7 +5,7 @@ import binascii
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
@@ -18,6 +18,9 @@ _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
 _SAMPLE_RANGE = re.compile(r"(\d{1,15})-(\d{1,15})/(\d{4,6})\Z")
 # Longer than any call; a number past it is a mistake of units.
 LATEST_START_SECONDS = 30 * 24 * 3600.0
+# A clock that is wrong by a century says nothing; and PostgreSQL keeps times that Python cannot read back.
+EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST_CAPTURE = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def declared(headers: Mapping[str, str]) -> Declared:
@@ -71,11 +74,11 @@ def _captured_at(text: str | None) -> datetime | None:
         return None
     try:
         moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or not is_aware(moment):
-        raise _wrong("X-Captured-At", "an ISO 8601 time with its zone, such as 2026-01-31T09:30:00Z")
-    return moment
+        if moment is not None and is_aware(moment) and EARLIEST_CAPTURE <= moment <= LATEST_CAPTURE:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _wrong("X-Captured-At", "an ISO 8601 time of this century with its zone, such as 2026-01-31T09:30:00Z")
 
 
 def _wrong(header: str, form: str) -> BadChunk:

@@ -15,18 +15,20 @@ from audio.analysis import decoding, voice_activity
 from audio.analysis.decoding import Sound
 from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
 from audio.analysis.transcription import Transcriber, Utterance
-from audio.errors import AudioError, RetryableAudioError, Undecodable
+from audio.errors import AudioError, RetryableAudioError, TooLong, Undecodable
 from audio.models import AnalysisJob, AudioChunk
 from audio.states import JobKind, ProcessingStatus
 from calls import conversations
 from calls.documents import Segment, Word, segment_id_of
-from calls.errors import RetryableCallError
+from calls.errors import CallError, RetryableCallError, UnknownCall
 from metrics import timings
 
 log = structlog.get_logger("earshot.hearing")
 
 # Nothing is wrong with the chunk: a store is away. Such attempts do not count.
 PASSING = (RetryableAudioError, RetryableCallError, OperationalError)
+# Trying again is no use: the bytes will not change, and a call that was deleted does not come back.
+LASTING = (Undecodable, TooLong, UnknownCall)
 # Opus frames and resampling leave a decode this much off what was declared without anything being lost.
 TOLERATED_SHORTFALL_SECONDS = 0.1
 SIDES = ("agent", "client")
@@ -37,21 +39,21 @@ T = TypeVar("T")
 
 def work(job_id: int, *, task_id: str) -> None:
     """Do one job, if it is still to be done."""
-    job = jobs.claim(job_id, task_id=task_id)
+    job = progress.begin(job_id, task_id=task_id)
     if job is None:
         return
     with structlog.contextvars.bound_contextvars(
         session_id=str(job.chunk.session_id), chunk_index=job.chunk.chunk_index, attempt=job.attempts
     ):
         try:
-            progress.show_as_running(job)
             with jobs.lease_kept(job):
                 WORK[JobKind(job.kind)](job)
         except PASSING as error:
             log.warning("job_postponed", kind=job.kind, error=type(error).__name__)
             jobs.put_back(job, error=_said_of(error), attempt_counts=False)
-        except Undecodable as error:
-            # The bytes will not change; trying again is no use.
+        except (AnalysisJob.DoesNotExist, AudioChunk.DoesNotExist):
+            log.info("chunk_gone", kind=job.kind)
+        except LASTING as error:
             progress.give_up(job, error=error.message)
         except Exception as error:
             log.exception("job_attempt_failed", kind=job.kind)
@@ -220,4 +222,4 @@ def _announce_words(chunk: AudioChunk, segments: list[Segment]) -> None:
 
 def _said_of(error: Exception) -> str:
     """For the row's `error`: our own messages as they are, of others' only the kind, which holds nobody's data."""
-    return error.message if isinstance(error, AudioError) else f"Unexpected {type(error).__name__}."
+    return error.message if isinstance(error, AudioError | CallError) else f"Unexpected {type(error).__name__}."

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerUnavailable
 
+from audio.lanes import Lane
 from audio.models import AnalysisJob, AnalysisJobQuerySet, AudioChunk
 from audio.states import JOB_MOVES, JobKind, JobState, sources
 from metrics import timings
@@ -21,6 +21,7 @@ from metrics import timings
 log = structlog.get_logger("earshot.jobs")
 
 TASKS = {JobKind.ANALYSIS: "audio.analyse_chunk", JobKind.TRANSCRIPTION: "audio.transcribe_chunk"}
+_broker = Lane("broker")
 # A sweep sends at most this many; the next one is seconds away.
 MOST_SWEPT = 500
 
@@ -43,12 +44,13 @@ def create(chunk: AudioChunk, kind: JobKind) -> AnalysisJob:
 
 
 def dispatch(job: AnalysisJob) -> None:
-    """Tell a worker, if the broker is to be had. Never raises: the sweep tells again what was not heard."""
-    try:
-        with timings.measured("jobs.dispatch"):
-            current_app.send_task(TASKS[JobKind(job.kind)], args=[job.pk], queue=job.kind, retry=False)
-    except (BrokerUnavailable, OSError) as error:
-        log.warning("job_not_dispatched", job_id=job.pk, error=type(error).__name__)
+    """Tell a worker, if the broker is to be had at once. Never raises: the sweep tells again what was not heard."""
+
+    def send() -> None:
+        current_app.send_task(TASKS[JobKind(job.kind)], args=[job.pk], queue=job.kind, retry=False)
+
+    with timings.measured("jobs.dispatch"):
+        _broker.do(send, what=f"dispatch of job {job.pk}")
 
 
 def claim(job_id: int, *, task_id: str) -> AnalysisJob | None:

@@ -6,15 +6,15 @@ The one door to the channel layer for sessions; it owns the groups `audio.sessio
 from typing import Any
 
 import orjson
-import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from audio import live_state, protocol
+from audio.lanes import Lane
 from metrics import timings
 
-log = structlog.get_logger("earshot.live")
+_announcements = Lane("announcements")
 
 
 def group_of(session_id: str) -> str:
@@ -22,13 +22,14 @@ def group_of(session_id: str) -> str:
 
 
 def announce(kind: str, session_id: str, **content: Any) -> None:
-    """Append the event to the session's stream and send it to whoever is watching; never raises."""
-    encoded = orjson.dumps(protocol.frame(kind, session_id, timezone.now(), **content), option=orjson.OPT_UTC_Z)
-    try:
-        with timings.measured("live.announce"):
-            seq = live_state.append_event(session_id, encoded)
-            message = {"type": "session.event", "seq": seq, "text": protocol.with_seq(encoded, seq)}
-            async_to_sync(get_channel_layer().group_send)(group_of(session_id), message)
-    except Exception as error:
-        # Whatever the reason, the work that is announced has been done and must not be undone by this.
-        log.warning("announcement_lost", kind=kind, error=type(error).__name__)
+    """Append the event to the session's stream and send it to whoever is watching; never raises, never hangs."""
+    frame = protocol.frame(kind, session_id, timezone.now(), **content)
+    encoded = orjson.dumps(frame, option=orjson.OPT_UTC_Z)
+
+    def send() -> None:
+        seq = live_state.append_event(session_id, encoded)
+        message = {"type": "session.event", "seq": seq, "text": protocol.with_seq(encoded, seq)}
+        async_to_sync(get_channel_layer().group_send)(group_of(session_id), message)
+
+    with timings.measured("live.announce"):
+        _announcements.do(send, what=kind)

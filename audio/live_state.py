@@ -27,11 +27,11 @@ if not epoch then
   redis.call('HSET', KEYS[2], 'epoch', epoch)
   redis.call('DEL', KEYS[1])
 end
-local seq = epoch .. '-' .. redis.call('HINCRBY', KEYS[2], 'events', 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'seq', seq, 'event', ARGV[1])
+local number = redis.call('HINCRBY', KEYS[2], 'events', 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], number .. '-0', 'event', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
-return seq
+return epoch .. '-' .. number
 """
 
 
@@ -53,7 +53,7 @@ def events_after(session_id: str, seq: str) -> list[tuple[str, bytes]] | None:
     latest = latest_seq(session_id)
     if latest is None or latest.partition("-")[0] != seq.partition("-")[0]:
         return None
-    missed = list(_after(session_id, number_of(seq)))
+    missed = list(_after(session_id, seq))
     expected = number_of(latest) - number_of(seq)
     return missed if 0 <= expected <= len(missed) else None
 
@@ -67,12 +67,12 @@ def ping() -> None:
     _client().ping()
 
 
-def _after(session_id: str, number: int) -> Iterator[tuple[str, bytes]]:
-    entries: Any = _client().xrange(STREAM_KEY.format(session_id=session_id))
-    for _, fields in entries:
-        seq = fields[b"seq"].decode()
-        if number_of(seq) > number:
-            yield seq, fields[b"event"]
+def _after(session_id: str, seq: str) -> Iterator[tuple[str, bytes]]:
+    """An entry's id is its number in the line, so that only what is asked for is read."""
+    epoch, number = seq.partition("-")[0], number_of(seq)
+    entries: Any = _client().xrange(STREAM_KEY.format(session_id=session_id), min=f"{number + 1}-0")
+    for entry_id, fields in entries:
+        yield f"{epoch}-{entry_id.decode().partition('-')[0]}", fields[b"event"]
 
 
 @cache

@@ -76,10 +76,6 @@ class AudioSession(models.Model):
     def __str__(self) -> str:
         return f"Recording {str(self.pk)[:8]}"
 
-    @property
-    def is_ended(self) -> bool:
-        return self.status in {SessionStatus.COMPLETED, SessionStatus.FAILED}
-
 
 class AudioChunkQuerySet(models.QuerySet["AudioChunk"]):
     def stored(self) -> "AudioChunkQuerySet":

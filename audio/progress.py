@@ -3,6 +3,8 @@
 Of the models and engines that hear nothing is loaded here, so that the web server need not carry them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -11,9 +13,10 @@ from django.db.models import Max
 from django.utils import timezone
 
 from audio import jobs, live, sessions
+from audio.errors import ChunkBusy
 from audio.models import AnalysisJob, AudioChunk
 from audio.serializers import ChunkSerializer
-from audio.states import JobKind, ProcessingStatus
+from audio.states import PROCESSING_MOVES, JobKind, ProcessingStatus
 
 log = structlog.get_logger("earshot.progress")
 
@@ -32,14 +35,24 @@ _UNHEARD: dict[str, Any] = {
 }
 
 
-def show_as_running(job: AnalysisJob) -> None:
+def begin(job_id: int, *, task_id: str) -> AnalysisJob | None:
+    """Claim the job and show its chunk as being worked on, both or neither. None when it is not to be had."""
     with transaction.atomic():
-        change(job.chunk, _all_stages(job, "running"), processing_status=ProcessingStatus.PROCESSING)
+        job = jobs.claim(job_id, task_id=task_id)
+        if job is not None:
+            change(job.chunk, _all_stages(job, "running"), processing_status=ProcessingStatus.PROCESSING)
+        return job
 
 
 def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk:
-    """Write values and stage results to the row as it is now; call within a transaction."""
-    chunk = AudioChunk.objects.select_for_update().get(pk=chunk.pk)
+    """Write values and stage results to the row as it is now, along the table of states.
+
+    Call it within a transaction that has changed the job before, so that everybody locks in the same order.
+    """
+    chunk = AudioChunk.objects.select_for_update(no_key=True).get(pk=chunk.pk)
+    target = values.get("processing_status")
+    if target and target not in PROCESSING_MOVES[chunk.processing_status]:
+        raise ChunkBusy(f"Chunk {chunk.chunk_index} is {chunk.processing_status}, so it cannot become {target}.")
     for name, value in values.items():
         setattr(chunk, name, value)
     chunk.analysis_results = {**chunk.analysis_results, **stages}
@@ -66,22 +79,35 @@ def give_up(job: AnalysisJob, *, error: str) -> None:
 
 
 def try_again(chunk: AudioChunk) -> None:
-    """Hear a chunk again from the start, at a person's wish."""
+    """Hear a chunk again from the start, at a person's wish. Raises ChunkBusy unless its hearing has ended."""
     with transaction.atomic():
-        chunk = change(chunk, {}, **_UNHEARD)
-        # For watchers it is as it was when it had just been stored.
+        # For watchers it is as it was when it had just been stored; they hear of it before the workers do.
         transaction.on_commit(lambda: announce("chunk_stored", chunk))
         jobs.create(chunk, JobKind.ANALYSIS)
+        chunk = change(chunk, {}, **_UNHEARD)
         sessions.settle(chunk.session_id)
 
 
 def sweep() -> None:
-    """Send out again what was lost on the way; end what has killed its worker on every attempt."""
+    """Make good what was lost on the way. One that cannot be helped now does not keep the others waiting."""
     for job in jobs.overdue():
-        if jobs.is_exhausted(job):
-            give_up(job, error=WORKER_DIED)
-        else:
-            jobs.dispatch_again(job)
+        with _one_of_many("job", job.pk):
+            if jobs.is_exhausted(job):
+                give_up(job, error=WORKER_DIED)
+            else:
+                jobs.dispatch_again(job)
+    for session_id in sessions.unsettled():
+        with _one_of_many("session", session_id):
+            sessions.settle(session_id)
+
+
+@contextmanager
+def _one_of_many(kind: str, identity: object) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        # Whatever is wrong with this one, the next sweep tries it again.
+        log.exception("not_swept", kind=kind, id=str(identity))
 
 
 def announce(kind: str, chunk: AudioChunk, **content: Any) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ import httpx
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from audio.errors import Undecodable
@@ -32,6 +33,12 @@ CHUNK_SECONDS = 30
 BITS_PER_SECOND = {1: 48_000, 2: 64_000}
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 15.0
+TRIES_TO_START = 4
+PASSING_STATUSES = {429, 502, 503, 504}
+
+
+class Unreachable(Exception):
+    """There is no server to begin with; the message says where none was found."""
 
 
 class Refused(Exception):
@@ -77,10 +84,15 @@ def duration_of(file: Path) -> float | None:
 
 
 class Recorder:
-    """One session over HTTP. Uploads are repeated until the server has them or will not have them."""
+    """One session over HTTP.
 
-    def __init__(self, url: str, token: str) -> None:
+    A server that is not there when the session starts is Unreachable. After that everything is repeated until the
+    server has it or will not have it; `on_waiting` is told why, each time.
+    """
+
+    def __init__(self, url: str, token: str, *, on_waiting: Callable[[str], None] = lambda why: None) -> None:
         self.url = url.rstrip("/")
+        self._on_waiting = on_waiting
         self._http = httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
@@ -90,7 +102,7 @@ class Recorder:
     def start(self, *, channels: int, subject: str, reference: str = "") -> dict[str, Any]:
         call = {"subject": subject, "platform": "file"}
         body = {"channels": channels, "call": call, "test_session_id": reference}
-        return self._json("POST", "/api/audio/sessions", json=body)
+        return self._json("POST", "/api/audio/sessions", most_tries=TRIES_TO_START, json=body)
 
     def send(self, session_id: str, chunk: RecordedChunk) -> dict[str, Any]:
         digest = base64.b64encode(hashlib.sha256(chunk.body).digest()).decode()
@@ -118,20 +130,27 @@ class Recorder:
         ticket = self._json("POST", "/api/tickets")["ticket"]
         return f"{scheme}://{parts.netloc}{parts.path}/ws/audio/{session_id}?ticket={ticket}"
 
-    def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def _json(self, method: str, path: str, *, most_tries: int | None = None, **request: Any) -> dict[str, Any]:
         pause = FIRST_RETRY_SECONDS
-        while True:
+        for tries in count(1):
+            asked = ""
             try:
                 response = self._http.request(method, path, **request)
-            except httpx.TransportError:
-                response = None
-            if response is not None and response.status_code < 400:
-                return dict(response.json())
-            if response is not None and response.status_code not in {429, 502, 503, 504}:
-                raise Refused(_said_by(response))
-            asked = response.headers.get("Retry-After", "") if response is not None else ""
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                why = f"{self.url} does not answer ({type(error).__name__})"
+            else:
+                if response.status_code < 400:
+                    return dict(response.json())
+                why = f"{self.url} answered {_said_by(response)}"
+                if response.status_code not in PASSING_STATUSES:
+                    raise Refused(why)
+                asked = response.headers.get("Retry-After", "")
+            if tries == most_tries:
+                raise Unreachable(f"{why}. Is Earshot running there?")
+            self._on_waiting(why)
             time.sleep(float(asked) if asked.isdigit() else pause)
             pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+        raise AssertionError("count() has no end")
 
 
 class Watcher(threading.Thread):
@@ -145,7 +164,6 @@ class Watcher(threading.Thread):
         self._recorder = recorder
         self._session_id = session_id
         self._on_frame = on_frame
-        self.watching = threading.Event()
         self.ended = threading.Event()
 
     def run(self) -> None:
@@ -156,12 +174,11 @@ class Watcher(threading.Thread):
                         self._take(orjson.loads(text))
                         if self.ended.is_set():
                             return
-            except (ConnectionClosed, OSError, TimeoutError, Refused):
+            except (WebSocketException, OSError, TimeoutError, Refused):
                 self.ended.wait(FIRST_RETRY_SECONDS * 2)
 
     def _take(self, frame: dict[str, Any]) -> None:
         self._on_frame(frame)
-        self.watching.set()
         status = frame.get("session", {}).get("status") if frame["type"] == "session" else frame.get("status")
         if frame["type"] in {"session", "session_completed"} and status in {"completed", "failed"}:
             self.ended.set()

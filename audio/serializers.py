@@ -1,5 +1,6 @@
 from typing import Any
 
+import orjson
 from rest_framework import serializers
 
 from audio import sessions
@@ -28,7 +29,7 @@ class NewSessionSerializer(serializers.Serializer[dict[str, Any]]):
     metadata = serializers.DictField(required=False)
 
     def validate_metadata(self, metadata: dict[str, Any]) -> dict[str, Any]:
-        if len(str(metadata)) > LARGEST_METADATA_BYTES:
+        if len(orjson.dumps(metadata)) > LARGEST_METADATA_BYTES:
             raise serializers.ValidationError(f"At most {LARGEST_METADATA_BYTES // 1024} KB.")
         return metadata
 
@@ -37,12 +38,10 @@ class TotalChunksSerializer(serializers.Serializer[dict[str, int]]):
     total_chunks = serializers.IntegerField(min_value=0, max_value=sessions.MOST_CHUNKS)
 
 
-class SessionSerializer(serializers.ModelSerializer[AudioSession]):
-    owed = serializers.SerializerMethodField()
-
+class SessionInListSerializer(serializers.ModelSerializer[AudioSession]):
     class Meta:
         model = AudioSession
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "test_session_id",
             "call_id",
@@ -51,7 +50,6 @@ class SessionSerializer(serializers.ModelSerializer[AudioSession]):
             "end_time",
             "total_duration_seconds",
             "total_chunks",
-            "owed",
             "status",
             "s3_base_key",
             "channels",
@@ -59,10 +57,20 @@ class SessionSerializer(serializers.ModelSerializer[AudioSession]):
             "created_at",
             "updated_at",
         )
+        read_only_fields: tuple[str, ...] = fields
+
+
+class SessionSerializer(SessionInListSerializer):
+    """With the indexes that are still owed, which each take a look at the chunks; the first thousand of them."""
+
+    owed = serializers.SerializerMethodField()
+
+    class Meta(SessionInListSerializer.Meta):
+        fields = (*SessionInListSerializer.Meta.fields, "owed")
         read_only_fields = fields
 
     def get_owed(self, session: AudioSession) -> list[int]:
-        return sessions.owed(session)
+        return sessions.owed(session)[: sessions.MOST_NAMED]
 
 
 class ChunkSerializer(serializers.ModelSerializer[AudioChunk]):

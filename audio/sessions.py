@@ -2,22 +2,29 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Sum
+from django.db.models import Count, F, Max, Q, Sum
 from django.utils import timezone
 
 from audio import live
 from audio.errors import ChunksOwed, SessionConflict, UnknownSession
 from audio.models import AudioSession
-from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, sources
+from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, UploadStatus, sources
 from calls import conversations
+from calls.errors import CallTaken
 
 log = structlog.get_logger("earshot.sessions")
 
-MOST_CHUNKS = 100_000
+# Three and a half days of thirty-second chunks.
+MOST_CHUNKS = 10_000
+# Of the chunks that are owed, so many are named in an answer or an event.
+MOST_NAMED = 1000
+# A session that ought to have ended by now is settled by the sweep.
+SETTLED_WITHIN = timedelta(seconds=60)
 
 
 def start(
@@ -48,19 +55,25 @@ def start(
         s3_base_key=f"audio/{session_id}/",
         metadata=dict(metadata or {}),
     )
-    conversations.open_call(
-        user=user,
-        call_id=session.call_id,
-        start_time=session.start_time,
-        session_id=str(session.pk),
-        details=details,
-    )
     try:
         with transaction.atomic():
             session.save(force_insert=True)
+            # Within the transaction: a call that cannot be opened takes the row with it, so that all of it can be
+            # asked for again.
+            conversations.open_call(
+                user=user,
+                call_id=session.call_id,
+                start_time=session.start_time,
+                session_id=str(session.pk),
+                details=details,
+            )
     except IntegrityError:
-        # The same request came twice at once and the other was quicker.
-        return _same_again(user, AudioSession.objects.get(pk=session_id)), False
+        known = AudioSession.objects.filter(pk=session_id).first()
+        if known is not None:
+            # The same request came twice at once and the other was quicker.
+            return _same_again(user, known), False
+        conversations.read_call(user, session.call_id)
+        raise CallTaken(f"Call {session.call_id} has another recording. Give this one a call of its own.") from None
     log.info("session_started", session_id=str(session.pk))
     return session, True
 
@@ -80,23 +93,33 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     itself once the last of them has been heard.
     """
     with transaction.atomic():
-        session = AudioSession.objects.select_for_update().get(pk=session.pk)
+        session = AudioSession.objects.select_for_update(no_key=True).get(pk=session.pk)
         highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
         if highest is not None and total_chunks <= highest:
             raise SessionConflict(
                 f"Chunk {highest} is stored already, so there must be more than {total_chunks} chunks.",
                 fields={"total_chunks": [f"At least {highest + 1}."]},
             )
+        is_news = session.total_chunks != total_chunks
         session.total_chunks = total_chunks
-        session.save(update_fields=["total_chunks", "updated_at"])
-        _move(session, SessionStatus.PROCESSING)
+        session.end_time = session.end_time or timezone.now()
+        session.save(update_fields=["total_chunks", "end_time", "updated_at"])
+        if session.status == SessionStatus.RECORDING:
+            _move(session, SessionStatus.PROCESSING)
     missing = owed(session)
-    live.announce("session_changed", str(session.pk), status=session.status, total_chunks=total_chunks, owed=missing)
+    if is_news:
+        live.announce(
+            "session_changed",
+            str(session.pk),
+            status=session.status,
+            total_chunks=total_chunks,
+            owed=missing[:MOST_NAMED],
+        )
     session = settle(session.pk)
     if missing:
         raise ChunksOwed(
             f"{len(missing)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",
-            fields={"owed": missing},
+            fields={"owed": missing[:MOST_NAMED]},
         )
     return session
 
@@ -112,10 +135,11 @@ def owed(session: AudioSession) -> list[int]:
 def settle(session_id: uuid.UUID) -> AudioSession:
     """Bring the session's state and totals in line with its chunks; again is the same as once.
 
-    The call is told before the row is committed: whatever dies in between, the next settling tells it again.
+    The call is told before the row is committed: whatever dies in between, the next settling tells it again, by
+    the sweep if by nobody else.
     """
     with transaction.atomic():
-        session = AudioSession.objects.select_for_update().get(pk=session_id)
+        session = AudioSession.objects.select_for_update(no_key=True).get(pk=session_id)
         session.total_duration_seconds = session.chunks.stored().aggregate(sum=Sum("duration_seconds"))["sum"] or 0
         session.save(update_fields=["total_duration_seconds", "updated_at"])
         if session.total_chunks is None:
@@ -127,19 +151,30 @@ def settle(session_id: uuid.UUID) -> AudioSession:
     return session
 
 
+def unsettled() -> list[uuid.UUID]:
+    """Sessions that have all they wait for and have not ended: something was away when they were to be settled."""
+    stored = Q(chunks__upload_status=UploadStatus.UPLOADED)
+    being_heard = Q(chunks__processing_status__in=[ProcessingStatus.PENDING, ProcessingStatus.PROCESSING])
+    waiting = AudioSession.objects.filter(
+        status__in=sources(SESSION_MOVES, SessionStatus.COMPLETED),
+        total_chunks__isnull=False,
+        updated_at__lt=timezone.now() - SETTLED_WITHIN,
+    ).annotate(
+        stored_chunks=Count("chunks", filter=stored), unfinished_chunks=Count("chunks", filter=stored & being_heard)
+    )
+    ready = waiting.filter(stored_chunks__gte=F("total_chunks"), unfinished_chunks=0)
+    return list(ready.order_by("updated_at").values_list("pk", flat=True)[:MOST_NAMED])
+
+
 def _end(session: AudioSession) -> None:
     heard = session.chunks.stored().filter(processing_status=ProcessingStatus.COMPLETED).exists()
     outcome = SessionStatus.COMPLETED if heard or session.total_chunks == 0 else SessionStatus.FAILED
     last = session.chunks.stored().aggregate(end=Max("end_time_seconds"))["end"] or 0
-    now = timezone.now()
-    if session.end_time is None:
-        session.end_time = now
-        session.save(update_fields=["end_time"])
     conversations.finish_call(
         tenant_id=session.tenant_id,
         call_id=session.call_id,
         state="completed" if outcome == SessionStatus.COMPLETED else "failed",
-        end_time=session.end_time,
+        end_time=session.end_time or timezone.now(),
         duration=last,
     )
     if _move(session, outcome):

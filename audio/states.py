@@ -45,10 +45,30 @@ SESSION_MOVES: dict[str, frozenset[str]] = {
     SessionStatus.FAILED: frozenset({SessionStatus.PROCESSING}),
 }
 
+UPLOAD_MOVES: dict[str, frozenset[str]] = {
+    # To itself: a claim that went stale is taken over.
+    UploadStatus.UPLOADING: frozenset({UploadStatus.UPLOADING, UploadStatus.UPLOADED, UploadStatus.FAILED}),
+    UploadStatus.FAILED: frozenset({UploadStatus.UPLOADING}),
+    UploadStatus.UPLOADED: frozenset(),
+}
+
+PROCESSING_MOVES: dict[str, frozenset[str]] = {
+    # Straight to failed: a job that was given up before anybody began it.
+    ProcessingStatus.PENDING: frozenset({ProcessingStatus.PROCESSING, ProcessingStatus.FAILED}),
+    # To itself: the next job of the chunk, or the next attempt.
+    ProcessingStatus.PROCESSING: frozenset(
+        {ProcessingStatus.PROCESSING, ProcessingStatus.COMPLETED, ProcessingStatus.FAILED}
+    ),
+    # By a person's wish.
+    ProcessingStatus.COMPLETED: frozenset({ProcessingStatus.PENDING}),
+    ProcessingStatus.FAILED: frozenset({ProcessingStatus.PENDING}),
+}
+
 JOB_MOVES: dict[str, frozenset[str]] = {
-    JobState.WAITING: frozenset({JobState.RUNNING, JobState.FAILED}),
-    # Back to waiting when a worker gives the job up for another attempt.
-    JobState.RUNNING: frozenset({JobState.WAITING, JobState.COMPLETED, JobState.FAILED}),
+    # To itself: it is dispatched once more.
+    JobState.WAITING: frozenset({JobState.WAITING, JobState.RUNNING, JobState.FAILED}),
+    # Back to waiting for another attempt; to itself when another task takes over a lease that ran out.
+    JobState.RUNNING: frozenset({JobState.WAITING, JobState.RUNNING, JobState.COMPLETED, JobState.FAILED}),
     # By a person, from the admin or over REST.
     JobState.COMPLETED: frozenset({JobState.WAITING}),
     JobState.FAILED: frozenset({JobState.WAITING}),

@@ -49,7 +49,7 @@ def create() -> None:
 
 
 def ping() -> None:
-    """Raises when no primary answers within a second."""
+    """Raises when no primary answers."""
     _client(os.getpid()).admin.command("ping", maxTimeMS=1000)
 
 
@@ -80,12 +80,7 @@ def find(filters: Mapping[str, Any]) -> Call | None:
 def attach_session(*, tenant_id: int, call_id: str, session_id: str) -> bool:
     """Give the call its recording. False when it has another one already, or is not there."""
     update = {"$set": {"session_id": session_id}}
-    free_or_ours = {
-        "tenant_id": tenant_id,
-        "call_id": call_id,
-        "deleted": 0,
-        "session_id": {"$in": [None, session_id]},
-    }
+    free_or_ours = {**_one(tenant_id, call_id), "session_id": {"$in": [None, session_id]}}
     return _calls().update_one(free_or_ours, update).matched_count == 1
 
 
@@ -116,14 +111,18 @@ def replace_chunk_segments(
             }
         }
     ]
-    return _calls().update_one({"tenant_id": tenant_id, "call_id": call_id}, update).matched_count == 1
+    return _calls().update_one(_one(tenant_id, call_id), update).matched_count == 1
 
 
 @_reachable()
 def change(*, tenant_id: int, call_id: str, values: Mapping[str, Any]) -> bool:
     """Set fields of one call. False when there is no such call."""
     update = {"$set": {**values}, "$inc": {"version": 1}, "$currentDate": {"updated_at": True}}
-    return _calls().update_one({"tenant_id": tenant_id, "call_id": call_id}, update).matched_count == 1
+    return _calls().update_one(_one(tenant_id, call_id), update).matched_count == 1
+
+
+def _one(tenant_id: int, call_id: str) -> dict[str, Any]:
+    return {"tenant_id": tenant_id, "call_id": call_id, "deleted": 0}
 
 
 def _calls() -> Collection[dict[str, Any]]:

@@ -15,6 +15,8 @@ from rest_framework.response import Response
 
 from audio import errors as audio
 from calls import errors as calls
+from crm import errors as crm
+from metrics import errors as metrics
 
 log = structlog.get_logger("earshot.errors")
 
@@ -24,6 +26,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     audio.SessionConflict: HTTPStatus.CONFLICT,
     audio.ChunksOwed: HTTPStatus.CONFLICT,
     audio.ChunkConflict: HTTPStatus.CONFLICT,
+    audio.ChunkBusy: HTTPStatus.CONFLICT,
     audio.BadChunk: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.EmptyBody: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.WrongDigest: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -36,6 +39,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     calls.UnknownCall: HTTPStatus.NOT_FOUND,
     calls.CallTaken: HTTPStatus.CONFLICT,
     calls.RetryableCallError: HTTPStatus.SERVICE_UNAVAILABLE,
+    crm.RetryableDeskError: HTTPStatus.SERVICE_UNAVAILABLE,
+    metrics.RetryableMetricsError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 # The framework's own errors: those that parsed but are wrong are 422 here, not its 400.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from typing import TypedDict
 
@@ -23,9 +23,11 @@ class Check(TypedDict):
 
 
 def _ping_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    connection.close()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
 
 
 DEPENDENCIES: dict[str, Callable[[], None]] = {
@@ -34,7 +36,9 @@ DEPENDENCIES: dict[str, Callable[[], None]] = {
     "redis": live_state.ping,
     "objects": blobs.ping,
 }
-_threads = ThreadPoolExecutor(max_workers=len(DEPENDENCIES) * 2, thread_name_prefix="readyz")
+_threads = ThreadPoolExecutor(max_workers=len(DEPENDENCIES), thread_name_prefix="readyz")
+# A ping that hangs is not asked again beside itself: however often /readyz is called, each has one thread.
+_under_way: dict[str, Future[Check]] = {}
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -43,7 +47,10 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when every dependency answers in time, 503 otherwise; says which, and how quickly."""
-    asked = {name: _threads.submit(_check, ping) for name, ping in DEPENDENCIES.items()}
+    for name, ping in DEPENDENCIES.items():
+        if name not in _under_way or _under_way[name].done():
+            _under_way[name] = _threads.submit(_check, ping)
+    asked = dict(_under_way)
     ends = time.monotonic() + DEADLINE_SECONDS
     checks: dict[str, Check] = {}
     for name, answer in asked.items():

@@ -13,9 +13,11 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
+DEEPEST_NESTING = 32
+
 
 class JSONParser(BaseParser):
-    """Also refuses the character NUL, which PostgreSQL cannot store."""
+    """Also refuses the character NUL, which PostgreSQL cannot store, and nesting that nobody writes by hand."""
 
     media_type = "application/json"
 
@@ -25,13 +27,11 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = stream.read()
         try:
-            data = orjson.loads(body)
+            data = orjson.loads(stream.read())
         except orjson.JSONDecodeError as error:
-            raise ParseError(f"This is not JSON as we take it: {error}") from error
-        if b"\\u0000" in body and _holds_nul(data):
-            raise ParseError("The character NUL (\\u0000) cannot be stored.")
+            raise ParseError(f"This is not JSON as we take it: {error}.") from error
+        _check(data, levels=DEEPEST_NESTING)
         return data
 
 
@@ -63,12 +63,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _holds_nul(data: Any) -> bool:
+def _check(data: Any, *, levels: int) -> None:
+    if levels == 0:
+        raise ParseError(f"This is nested more than {DEEPEST_NESTING} levels deep.")
     match data:
-        case str():
-            return "\0" in data
+        case str() if "\0" in data:
+            raise ParseError("The character NUL (\\u0000) cannot be stored.")
         case list():
-            return any(_holds_nul(item) for item in data)
+            for item in data:
+                _check(item, levels=levels - 1)
         case dict():
-            return any("\0" in name or _holds_nul(value) for name, value in data.items())
-    return False
+            for name, value in data.items():
+                _check(name, levels=levels)
+                _check(value, levels=levels - 1)

@@ -51,11 +51,11 @@ def logging_settings(*, level: str) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"output": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {"output": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
         "root": {"handlers": ["output"], "level": level},
         "loggers": {
-            # Every 4xx would be a line here beside our own.
-            "django.request": {"level": "CRITICAL"},
+            # Every 4xx would be a warning here beside our own line; a 5xx is an error and comes with its traceback.
+            "django.request": {"level": "ERROR"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from botocore.config import Config as S3Config
 from django_stubs_ext import monkeypatch
@@ -22,7 +23,14 @@ EARSHOT_URL = environment.text("EARSHOT_URL", f"http://127.0.0.1:{EARSHOT_PORT}"
 EARSHOT_DEMO = environment.boolean("EARSHOT_DEMO")
 SECRET_KEY = environment.text("EARSHOT_SECRET_KEY")
 DEBUG = False
-ALLOWED_HOSTS = environment.words("EARSHOT_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+# The machine itself may always ask, so that /readyz answers the launcher under any name it serves.
+ALLOWED_HOSTS = [
+    *environment.words("EARSHOT_ALLOWED_HOSTS", []),
+    urlsplit(EARSHOT_URL).hostname or "localhost",
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+]
 CSRF_TRUSTED_ORIGINS = environment.words("EARSHOT_TRUSTED_ORIGINS", [])
 SECURE_COOKIES = EARSHOT_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
@@ -99,7 +107,13 @@ DATABASES = {
     "default": {
         **environment.database("EARSHOT_DATABASE_URL", "postgresql://earshot@127.0.0.1:5432/earshot"),
         # A request waits at most this long for a connection, then fails with a 503 rather than hanging.
-        "OPTIONS": {"pool": {"min_size": 0, "max_size": 20, "timeout": 5}, "connect_timeout": 5},
+        "OPTIONS": {
+            "pool": {"min_size": 0, "max_size": 20, "timeout": 5},
+            "connect_timeout": 5,
+            "tcp_user_timeout": 20_000,
+            # No statement, lock or forgotten transaction holds anybody up for longer, in milliseconds.
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000",
+        },
         # A pooled connection is tried before it is given out: the server may have been restarted meanwhile.
         "CONN_HEALTH_CHECKS": True,
         "TEST": {"NAME": "test_earshot"},
@@ -132,8 +146,9 @@ STORAGES = {
             "client_config": S3Config(
                 signature_version="s3v4",
                 s3={"addressing_style": "path"},
+                # Both attempts together stay well under EARSHOT_UPLOAD_CLAIM_SECONDS.
                 connect_timeout=2,
-                read_timeout=20,
+                read_timeout=10,
                 retries={"max_attempts": 2, "mode": "standard"},
                 max_pool_connections=32,
             ),

@@ -13,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from crm import tickets, tokens
+from crm.errors import RetryableDeskError
 from crm.models import User
 
 
@@ -54,7 +55,11 @@ class SocketAuthentication:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
         if ticket is not None:
-            user = await database_sync_to_async(tickets.redeem)(ticket[0])
+            try:
+                user = await database_sync_to_async(tickets.redeem)(ticket[0])
+            except RetryableDeskError:
+                # Refused as a stranger is; a client asks for a new ticket then, and is told to try again.
+                user = None
             return await self.by_ticket({**scope, "user": user or AnonymousUser()}, receive, send)
         if not is_same_origin(dict(scope["headers"])):
             return await self.by_ticket({**scope, "user": AnonymousUser()}, receive, send)

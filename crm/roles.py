@@ -14,14 +14,14 @@ class Role(StrEnum):
     INTEGRATION = "integration"
 
 
-_EVERYONE = {"tokens.own", "tickets.make"}
+_EVERYONE = {"tickets.make"}
 _RECORDING = {"recordings.write", "recordings.read", "calls.read"}
 _SUPERVISING = {"recordings.read_all", "recordings.retry", "calls.read_all", "metrics.read"}
 
 CAPABILITIES: dict[Role, frozenset[str]] = {
     Role.AGENT: frozenset(_EVERYONE | _RECORDING),
     Role.SUPERVISOR: frozenset(_EVERYONE | _RECORDING | _SUPERVISING),
-    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _SUPERVISING | {"users.manage", "admin.use"}),
+    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _SUPERVISING | {"admin.use"}),
     Role.PRIVACY: frozenset(_EVERYONE | {"recordings.read", "recordings.read_all", "calls.read", "calls.read_all"}),
     Role.INTEGRATION: frozenset(_EVERYONE | _RECORDING | {"recordings.read_all", "calls.read_all"}),
 }

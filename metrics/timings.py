@@ -21,6 +21,8 @@ import structlog
 from ddsketch.mapping import LogarithmicMapping
 from django.conf import settings
 
+from metrics.errors import RetryableMetricsError
+
 log = structlog.get_logger("earshot.timings")
 
 RELATIVE_ACCURACY = 0.01
@@ -67,13 +69,20 @@ def flush() -> None:
 
 
 def summary() -> list[Summary]:
-    """All operations of the last 24 hours, by name; the running hour is one of them."""
+    """All operations of the last 24 hours, by name; the running hour is one of them.
+
+    Raises RetryableMetricsError while Redis is away.
+    """
     now = datetime.now(UTC)
     pipeline = _client().pipeline(transaction=False)
     for hours_ago in range(HOURS_SUMMARISED):
         pipeline.hgetall(_key_of_hour(now - timedelta(hours=hours_ago)))
     merged: dict[str, Counter[str]] = {}
-    for counts in pipeline.execute():
+    try:
+        hours = pipeline.execute()
+    except redis.RedisError as error:
+        raise RetryableMetricsError("Measurements are out of reach for a moment. Try again.") from error
+    for counts in hours:
         for name, count in counts.items():
             operation, _, bucket = name.decode().rpartition("|")
             merged.setdefault(operation, Counter())[bucket] += int(count)

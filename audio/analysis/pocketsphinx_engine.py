@@ -42,7 +42,6 @@ MOST_GAIN = 100.0
 class PocketsphinxTranscriber:
     """A Transcriber on one processor core at about an eighth of the sound's own time."""
 
-    name: ClassVar[str] = "pocketsphinx"
     engine: ClassVar[str] = "pocketsphinx"
     model: ClassVar[str] = "en-us"
 

@@ -38,13 +38,8 @@ class Utterance:
 
 
 class Transcriber(Protocol):
-    """An engine that writes down speech.
+    """An engine that writes down speech; `engine`, `model` and `version` go with every result."""
 
-    `name` is the one it is chosen by in the settings; `engine`, `model` and `version` go with every result.
-    """
-
-    @property
-    def name(self) -> str: ...
     @property
     def engine(self) -> str: ...
     @property

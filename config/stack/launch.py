@@ -45,7 +45,7 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
             told = _told_to_children(place, environment, addresses, host=host, port=port)
             write_pairs(place / "run" / "env", told)
             variables = {**environment, **told, "EARSHOT_DATA": str(place.root)}
-            demo = environment.get("EARSHOT_DEMO") == "1"
+            demo = environment.get("EARSHOT_DEMO", "").lower() in {"1", "true", "yes", "on"}
             await applications.prepare(place, variables, screen, demo=demo)
             await _start_applications(place, variables, host=host, port=port, keep=keep, screen=screen)
             screen.say(f"\nEarshot is at {told['EARSHOT_URL']} ({time.monotonic() - began:.1f} s)")

@@ -8,8 +8,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audio import progress
+from audio.errors import ChunkBusy
 from audio.models import AnalysisJob, AudioChunk, AudioSession
-from audio.states import ProcessingStatus, UploadStatus
 from crm.admin.scoping import TenantScoped
 
 
@@ -70,15 +70,13 @@ class ChunkAdmin(TenantScoped):
 
     @admin.action(description="Analyse again", permissions=["view"])
     def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        ended = chosen.filter(
-            upload_status=UploadStatus.UPLOADED,
-            processing_status__in=[ProcessingStatus.COMPLETED, ProcessingStatus.FAILED],
-        )
-        retried = 0
-        for chunk in ended:
-            progress.try_again(chunk)
-            retried += 1
-        left = chosen.count() - retried
+        retried = left = 0
+        for chunk in chosen:
+            try:
+                progress.try_again(chunk)
+                retried += 1
+            except ChunkBusy:
+                left += 1
         self.message_user(request, f"{retried} sent to the workers again.", messages.SUCCESS)
         if left:
             self.message_user(request, f"{left} left alone: still being worked on.", messages.WARNING)

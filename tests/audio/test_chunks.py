@@ -1,16 +1,19 @@
 """Accepting a chunk when something dies or hurries in between."""
 
+import socket
 import threading
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from audio import blobs, chunks
+from audio import blobs, chunks, live_state
 from audio.chunks import Declared
 from audio.errors import ChunkConflict, StoreUnavailable, UploadInProgress
-from audio.models import AudioChunk
+from audio.models import AnalysisJob, AudioChunk
+from tests.builders import do_all_jobs
 from tests.sound import encode, tone
 
 
@@ -95,3 +98,38 @@ def test_ten_uploads_of_one_chunk_at_once_end_in_one_row_one_job_one_object(sess
     assert len(outcomes) == 10
     assert AudioChunk.objects.get().jobs.count() == 1
     assert blobs.get(AudioChunk.objects.get().s3_key) == sound
+
+
+def test_an_upload_that_was_overtaken_does_not_restart_what_has_ended(session, sound):
+    """The slow one's put ends after another upload of the same bytes has been stored and heard."""
+    real_put = blobs.put
+    overtaken = []
+
+    def slow_put(key, body, *, content_type):
+        real_put(key, body, content_type=content_type)
+        if not overtaken:
+            overtaken.append(True)
+            AudioChunk.objects.update(claimed_at=timezone.now() - timedelta(seconds=61))
+            assert accept(session, sound)[1]
+            do_all_jobs()
+
+    with patch.object(blobs, "put", slow_put):
+        chunk, is_new = accept(session, sound)
+    assert not is_new
+    assert chunk.processing_status == "completed"
+    assert not AnalysisJob.objects.unfinished().exists()
+
+
+def test_a_broker_that_hangs_does_not_hold_up_an_upload(session, sound, settings):
+    """Redis accepts connections and never answers; the sweep makes good what it did not hear."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EARSHOT_REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        live_state._client.cache_clear()
+        live_state._append.cache_clear()
+        try:
+            chunk, is_new = accept(session, sound)
+        finally:
+            live_state._client.cache_clear()
+            live_state._append.cache_clear()
+    assert is_new
+    assert chunk.upload_status == "uploaded"

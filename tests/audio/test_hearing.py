@@ -6,8 +6,8 @@ import pytest
 from audio import blobs, hearing, jobs, progress, sessions
 from audio.analysis.evaluation import word_error_rate
 from audio.errors import ChunksOwed
-from audio.models import AnalysisJob, AudioChunk
-from calls import conversations
+from audio.models import AnalysisJob, AudioChunk, AudioSession
+from calls import conversations, store
 from tests.builders import bearer, do_all_jobs, make_session, put_chunk
 from tests.sound import encode, speech, speech_text, tone
 
@@ -156,3 +156,70 @@ def test_a_job_whose_chunk_was_erased_ends_quietly(api, session):
     session.delete()
     hearing.work(job.pk, task_id="a")
     assert not AnalysisJob.objects.exists()
+
+
+def test_a_chunk_that_is_being_heard_is_not_tried_again_meanwhile(api, supervisor, session):
+    put_chunk(api, session, 0, encode(tone(1.0)))
+    response = bearer(supervisor).post(f"/api/audio/sessions/{session.pk}/chunks/0/retry")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "chunk_busy")
+    do_all_jobs()
+    assert AudioChunk.objects.get().processing_status == "completed"
+
+
+def test_a_worker_that_wakes_after_another_has_finished_changes_nothing(api, session):
+    put_chunk(api, session, 0, encode(tone(1.0)))
+    sessions.complete(session, total_chunks=1)
+    job = AnalysisJob.objects.get()
+    late = progress.begin(job.pk, task_id="late")
+    AnalysisJob.objects.update(lease_until="2000-01-01T00:00:00Z")
+    hearing.work(job.pk, task_id="quick")
+    do_all_jobs()
+    hearing.analyse(late)
+    progress.give_up(late, error="too late")
+    assert AudioChunk.objects.get().processing_status == "completed"
+    session.refresh_from_db()
+    assert session.status == "completed"
+    assert not AnalysisJob.objects.unfinished().exists()
+
+
+def test_the_sweep_ends_a_session_that_could_not_be_ended_when_its_last_chunk_was_heard(api, agent, session):
+    put_chunk(api, session, 0, encode(tone(1.0)))
+    do_all_jobs()
+    # As complete leaves it when MongoDB is away: the total is known, the call was not told.
+    AudioSession.objects.update(total_chunks=1, status="processing", updated_at="2000-01-01T00:00:00Z")
+    progress.sweep()
+    session.refresh_from_db()
+    assert session.status == "completed"
+    assert conversations.read_call(agent, session.call_id)["status"] == "completed"
+
+
+def test_one_job_that_cannot_be_helped_does_not_keep_the_sweep_from_the_others(api, agent, session, settings):
+    put_chunk(api, session, 0, encode(tone(1.0)))
+    sessions.complete(session, total_chunks=1)
+    other = make_session(agent)
+    put_chunk(api, other, 0, encode(tone(1.0)))
+    AnalysisJob.objects.update(dispatched_at="2000-01-01T00:00:00Z")
+    AnalysisJob.objects.filter(chunk__session=session).update(
+        attempts=settings.EARSHOT_MOST_ATTEMPTS, dispatched_at="1999-01-01T00:00:00Z"
+    )
+    store.close()
+    settings.EARSHOT_MONGODB_URL, before = (
+        "mongodb://127.0.0.1:9/earshot?serverSelectionTimeoutMS=200",
+        (settings.EARSHOT_MONGODB_URL),
+    )
+    try:
+        progress.sweep()
+    finally:
+        store.close()
+        settings.EARSHOT_MONGODB_URL = before
+    assert AnalysisJob.objects.get(chunk__session=other).dispatched_at.year > 2000
+    progress.sweep()
+    assert AudioChunk.objects.get(session=session).processing_status == "failed"
+
+
+def test_words_for_a_call_that_was_deleted_end_the_chunk_at_once(api, agent, session, some_speech):
+    put_chunk(api, session, 0, some_speech)
+    store.change(tenant_id=agent.tenant_id, call_id=session.call_id, values={"deleted": 1})
+    do_all_jobs()
+    chunk = AudioChunk.objects.get()
+    assert (chunk.processing_status, chunk.attempts) == ("failed", 1)

@@ -2,8 +2,9 @@ import uuid
 
 import pytest
 
+from audio import live_state
 from audio.models import AudioSession
-from calls import conversations
+from calls import conversations, store
 from tests.builders import bearer, make_session, make_user, put_chunk
 from tests.sound import encode, tone
 
@@ -123,3 +124,47 @@ def test_a_session_without_any_sound_completes_at_once(api, agent, session):
     response = api.post(f"{SESSIONS}/{session.pk}/complete", {"total_chunks": 0}, format="json")
     assert (response.status_code, response.json()["status"]) == (200, "completed")
     assert conversations.read_call(agent, session.call_id)["status"] == "completed"
+
+
+def test_a_start_that_failed_half_way_may_be_tried_again(api, agent, settings):
+    wanted = {"call": {"call_id": "C-10"}}
+    store.close()
+    settings.EARSHOT_MONGODB_URL, before = (
+        "mongodb://127.0.0.1:9/earshot?serverSelectionTimeoutMS=200",
+        (settings.EARSHOT_MONGODB_URL),
+    )
+    try:
+        failed = api.post(SESSIONS, wanted, format="json")
+    finally:
+        store.close()
+        settings.EARSHOT_MONGODB_URL = before
+    assert (failed.status_code, failed.json()["error"]["code"]) == (503, "calls_unavailable")
+    assert not AudioSession.objects.exists()
+    assert api.post(SESSIONS, wanted, format="json").status_code == 201
+
+
+def test_a_long_list_costs_no_more_queries_than_a_short_one(api, agent, django_assert_max_num_queries):
+    for _ in range(20):
+        make_session(agent)
+    with django_assert_max_num_queries(3):
+        assert len(api.get(SESSIONS).json()["results"]) == 20
+
+
+def test_what_is_owed_is_named_up_to_a_thousand(api, session):
+    response = api.post(f"{SESSIONS}/{session.pk}/complete", {"total_chunks": 10_000}, format="json")
+    assert response.status_code == 409
+    assert len(response.json()["error"]["fields"]["owed"]) == 1000
+    assert "10000 of 10000" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("cursor", ["cD1hYmM=", "nonsense", "%00", "cD0wMDAx"])
+def test_a_cursor_that_is_none_of_ours_is_404(api, session, cursor):
+    assert api.get(f"{SESSIONS}?cursor={cursor}").status_code in {200, 404}
+    assert api.get(f"{SESSIONS}?limit=x&cursor={cursor}").status_code in {200, 404}
+
+
+def test_completing_again_tells_nobody_twice(api, session):
+    for _ in range(2):
+        assert api.post(f"{SESSIONS}/{session.pk}/complete", {"total_chunks": 0}, format="json").status_code == 200
+    latest = live_state.latest_seq(str(session.pk))
+    assert live_state.number_of(latest) == 2, "session_changed and session_completed, once each"

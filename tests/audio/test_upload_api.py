@@ -135,6 +135,8 @@ def test_a_wrong_digest_is_422(api, session, sound):
         ("HTTP_X_CAPTURED_AT", "yesterday"),
         ("HTTP_X_CAPTURED_AT", "2026-02-31T09:30:00Z"),
         ("HTTP_X_CAPTURED_AT", "2026-01-31T09:30:00"),
+        ("HTTP_X_CAPTURED_AT", "0001-01-01T00:00:00+14:00"),
+        ("HTTP_X_CAPTURED_AT", "9999-12-31T23:59:59-14:00"),
     ],
 )
 def test_a_header_that_cannot_be_right_is_422_and_named(api, session, sound, header, value):

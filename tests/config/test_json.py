@@ -17,6 +17,8 @@ SESSIONS = "/api/audio/sessions"
         '{"metadata": {"x": [["\\u0000"]]}}',
         '{"test_session_id": "\\u0000"}',
         '{"metadata": ' + '{"x":' * 3000 + "1" + "}" * 3000 + "}",
+        '{"metadata": ' + '{"x":' * 300 + "1" + "}" * 300 + "}",
+        '{"metadata": {"x": ' + "[" * 40 + "]" * 40 + "}}",
         b"\xff\xfe",
     ],
 )

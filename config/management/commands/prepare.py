@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connection
 
 
 class Command(BaseCommand):
@@ -17,11 +18,17 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="make the demo tenants and users too")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._step("Migrations", lambda: call_command("migrate", interactive=False, verbosity=0))
+        self._step("Migrations", self._migrate)
         self._step("Stores", lambda: call_command("create_stores", stdout=self.stderr))
         self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if options["demo"]:
             self._step("Demo tenants and users", lambda: call_command("create_demo", stdout=self.stderr))
+
+    def _migrate(self) -> None:
+        with connection.cursor() as cursor:
+            # Building an index may take longer than any request is allowed to.
+            cursor.execute("SET statement_timeout = 0")
+        call_command("migrate", interactive=False, verbosity=0)
 
     def _step(self, name: str, act: Callable[[], Any]) -> None:
         began = time.perf_counter()

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from audio import sending
 from audio.errors import Undecodable
-from audio.sending import RecordedChunk, Recorder, Refused, Watcher
+from audio.sending import RecordedChunk, Recorder, Refused, Unreachable, Watcher
 from crm import tokens
 from crm.models import User
 
@@ -48,9 +48,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             duration = sending.duration_of(options["file"])
-            recorder = Recorder(options["url"], self._token(options))
-            _Playing(recorder, options, duration, Console(highlight=False)).play()
-        except (Undecodable, Refused) as error:
+            console = Console(highlight=False)
+            recorder = Recorder(
+                options["url"], self._token(options), on_waiting=lambda why: console.print(f"Waiting: {escape(why)}")
+            )
+            _Playing(recorder, options, duration, console).play()
+        except (Undecodable, Refused, Unreachable) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped. What was sent is kept; the recording stays open for the rest.") from None

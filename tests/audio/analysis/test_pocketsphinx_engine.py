@@ -85,5 +85,5 @@ def test_clean_turns_a_dictionary_entry_into_a_word(entry: str, word: str) -> No
 
 def test_the_engine_says_what_it_is() -> None:
     engine: Transcriber = PocketsphinxTranscriber()
-    assert (engine.name, engine.engine, engine.model) == ("pocketsphinx", "pocketsphinx", "en-us")
+    assert (engine.engine, engine.model) == ("pocketsphinx", "en-us")
     assert engine.version[0] == "5"

@@ -1,0 +1,53 @@
+"""Best effort, bounded in time: calls to a server that may hang, for callers that must not.
+
+A lane does one call after another in a thread of its own. Who hands it a call waits until it is done, but never
+longer than the lane's patience; while a call hangs, further ones are left out. What is left out or lost must be
+made good by somebody else: the sweep for a dispatch, the snapshot for an announcement.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from typing import Final
+
+import structlog
+
+log = structlog.get_logger("earshot.lanes")
+
+PATIENCE_SECONDS: Final = 0.25
+# More than ever wait while the server answers; a lane that is this full is stuck.
+MOST_WAITING: Final = 64
+
+
+class Lane:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._room = threading.BoundedSemaphore(MOST_WAITING)
+        self._is_stuck = False
+
+    def do(self, call: Callable[[], object], *, what: str) -> bool:
+        """Whether the call was done in time. Never raises; what fails is logged under `what`."""
+        if self._is_stuck or not self._room.acquire(blocking=False):
+            log.warning("left_out", lane=self.name, what=what)
+            return False
+        done = self._thread.submit(self._guarded, call, what)
+        try:
+            return done.result(timeout=PATIENCE_SECONDS)
+        except Late:
+            self._is_stuck = True
+            log.warning("late", lane=self.name, what=what)
+            return False
+
+    def _guarded(self, call: Callable[[], object], what: str) -> bool:
+        try:
+            call()
+            return True
+        except Exception as error:
+            # Whatever the reason, the work this is about has been done and must not be undone by it.
+            log.warning("lost", lane=self.name, what=what, error=type(error).__name__)
+            return False
+        finally:
+            self._is_stuck = False
+            self._room.release()

@@ -1,0 +1,11 @@
+"""Addresses of a site whose views have a mistake."""
+
+from django.urls import path
+
+
+def broken(request):
+    raise RuntimeError("a mistake of ours")
+
+
+urlpatterns = [path("api/broken", broken), path("broken", broken)]
+handler500 = "config.error_views.server_error"

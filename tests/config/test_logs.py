@@ -1,0 +1,45 @@
+"""What a process writes to its log, read from outside it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+ASK = """
+import django, sys
+django.setup()
+from django.test import Client
+address, request_id = sys.argv[1:]
+client = Client(raise_request_exception=False)
+response = client.get(address, headers={"x-request-id": request_id, "host": "localhost"})
+print(response.status_code, response["X-Request-ID"], response.content.decode().replace(chr(10), " "))
+"""
+
+
+def ask(address, *, request_id="request-1", urls="tests.config.broken_urls"):
+    """The log's lines as objects, and what was answered, of a process that is asked once."""
+    script = f"from django.conf import settings; settings.ROOT_URLCONF = {urls!r}\n{ASK}"
+    ran = subprocess.run(
+        [sys.executable, "-c", script, address, request_id], capture_output=True, text=True, check=True
+    )
+    lines = ran.stdout.splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")], lines[-1]
+
+
+@pytest.mark.parametrize("address", ["/api/broken", "/broken"])
+def test_a_mistake_of_ours_is_logged_with_its_traceback_and_told_without(address):
+    logged, answer = ask(address)
+    assert answer.startswith("500 request-1 ")
+    assert "a mistake of ours" not in answer
+    [mistake] = [line for line in logged if "exception" in line]
+    assert "a mistake of ours" in mistake["exception"]
+    assert mistake["request_id"] == "request-1"
+
+
+def test_a_request_is_one_line_without_its_query():
+    logged, answer = ask("/healthz?ticket=secret", request_id="no id {}", urls="config.urls")
+    [line] = [line for line in logged if line["message"] == "request"]
+    assert (line["path"], line["status"]) == ("/healthz", 200)
+    assert "secret" not in json.dumps(logged)
+    assert "no id" not in line["request_id"] + answer
