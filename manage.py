@@ -14,7 +14,15 @@ def main() -> None:
             "Django is not installed for this Python. `make install` makes the environment; "
             "then run .venv/bin/python manage.py …"
         ) from missing
-    execute_from_command_line(sys.argv)
+    from django.db import OperationalError  # noqa: PLC0415
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        raise SystemExit(
+            f"PostgreSQL does not answer ({str(error).splitlines()[0]}). Start everything with `make run`, "
+            "or name a server of your own in EARSHOT_DATABASE_URL (docs/settings.md)."
+        ) from error
 
 
 if __name__ == "__main__":

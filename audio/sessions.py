@@ -144,11 +144,20 @@ def settle(session_id: uuid.UUID) -> AudioSession:
         session.save(update_fields=["total_duration_seconds", "updated_at"])
         if session.total_chunks is None:
             return session
+        # A chunk beyond the total is here, whatever was said: the recorder counted wrong, or went on.
+        _raise_total(session)
         if owed(session) or session.chunks.unfinished().exists():
             _move(session, SessionStatus.PROCESSING)
             return session
         _end(session)
     return session
+
+
+def _raise_total(session: AudioSession) -> None:
+    highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
+    if highest is not None and session.total_chunks is not None and highest >= session.total_chunks:
+        session.total_chunks = highest + 1
+        session.save(update_fields=["total_chunks"])
 
 
 def unsettled() -> list[uuid.UUID]:

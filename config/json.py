@@ -14,10 +14,12 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 DEEPEST_NESTING = 32
+# PostgreSQL keeps any number and gives large ones back as integers of any length, which no JSON of ours can say.
+LARGEST_NUMBER = 2**63
 
 
 class JSONParser(BaseParser):
-    """Also refuses the character NUL, which PostgreSQL cannot store, and nesting that nobody writes by hand."""
+    """Also refuses what PostgreSQL could not store or not give back: the character NUL, endless numbers and depths."""
 
     media_type = "application/json"
 
@@ -69,6 +71,8 @@ def _check(data: Any, *, levels: int) -> None:
     match data:
         case str() if "\0" in data:
             raise ParseError("The character NUL (\\u0000) cannot be stored.")
+        case int() | float() if abs(data) >= LARGEST_NUMBER:
+            raise ParseError("A number is larger than 64 bits can hold.")
         case list():
             for item in data:
                 _check(item, levels=levels - 1)

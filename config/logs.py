@@ -56,6 +56,8 @@ def logging_settings(*, level: str) -> dict[str, Any]:
         "loggers": {
             # Every 4xx would be a warning here beside our own line; a 5xx is an error and comes with its traceback.
             "django.request": {"level": "ERROR"},
+            # Anybody can send a wrong Host; the answer is a 400 and our own line tells of it.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import DataError
 from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ValidationError as InvalidInput
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +23,14 @@ class NewestFirst(CursorPagination):
         except (ValidationError, ValueError, OverflowError, DataError):
             # A cursor that decodes but holds no position of ours.
             raise NotFound(self.invalid_cursor_message) from None
+
+    def get_page_size(self, request: Request) -> int:
+        given = request.query_params.get(self.page_size_query_param)
+        if given is None:
+            return self.page_size
+        if not (given.isascii() and given.isdigit() and len(given) < 6 and 1 <= int(given) <= self.max_page_size):
+            raise InvalidInput({"limit": [f"A whole number from 1 to {self.max_page_size}."]})
+        return int(given)
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()})

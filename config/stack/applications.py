@@ -12,7 +12,7 @@ from config.stack.screen import Failure, Screen
 
 ROOT = Path(__file__).resolve().parents[2]
 _PYTHON = sys.executable
-_CELERY = (_PYTHON, "-m", "celery", "-A", "config")
+_CELERY = (_PYTHON, "-m", "celery", "--quiet", "-A", "config")
 # Workers are alone on this machine: no use in greeting others for a second at the start.
 _WORKER = (*_CELERY, "worker", "--without-gossip", "--without-mingle")
 _WEB = (

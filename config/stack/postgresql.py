@@ -58,6 +58,9 @@ def describe(place: Place, binary: Binary, port: int, environment: dict[str, str
             # TCP alone: a socket's path may be too long, and the password is asked for either way.
             *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
             *("-c", "max_connections=200"),
+            # A statement that fails would otherwise be logged with the people's data in it.
+            *("-c", "log_min_error_statement=panic"),
+            *("-c", "log_error_verbosity=terse"),
         ),
         environment=environment,
         log=place / "logs" / "postgres.log",

@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,13 +17,17 @@ from crm.admin.scoping import TenantScoped
 @admin.register(AudioSession)
 class SessionAdmin(TenantScoped):
     tenant_path = "tenant"
-    list_display = ("id", "user", "start_time", "status", "total_duration_seconds", "chunks", "on_page")
+    list_display = ("id", "user", "start_time", "status", "duration", "chunks", "on_page")
     list_filter = ("status", "channels")
     list_select_related = ("user",)
     search_fields = ("id", "call_id", "test_session_id", "user__username")
     search_help_text = "Session id, call id, reference or username"
     date_hierarchy = "created_at"
     list_per_page = 50
+
+    @admin.display(description="Duration", ordering="total_duration_seconds")
+    def duration(self, session: AudioSession) -> str:
+        return f"{session.total_duration_seconds:.1f} s"
 
     @admin.display(description="Chunks")
     def chunks(self, session: AudioSession) -> SafeString:
@@ -45,11 +50,11 @@ class ChunkAdmin(TenantScoped):
         "of_session",
         "upload_status",
         "processing_status",
-        "duration_seconds",
-        "file_size_bytes",
+        "received_at",
+        "duration",
+        "size",
         "attempts",
         "error",
-        "received_at",
     )
     list_display_links = ("chunk_index",)
     list_filter = ("processing_status", "upload_status")
@@ -59,6 +64,14 @@ class ChunkAdmin(TenantScoped):
     ordering = ("-created_at",)
     list_per_page = 50
     actions = ("analyse_again",)
+
+    @admin.display(description="Duration", ordering="duration_seconds")
+    def duration(self, chunk: AudioChunk) -> str:
+        return f"{chunk.duration_seconds:.1f} s"
+
+    @admin.display(description="Size", ordering="file_size_bytes")
+    def size(self, chunk: AudioChunk) -> str:
+        return filesizeformat(chunk.file_size_bytes)
 
     @admin.display(description="Session", ordering="session")
     def of_session(self, chunk: AudioChunk) -> SafeString:

@@ -32,7 +32,7 @@ def send_through_gate(pieces, *, content_length=None):
     ]
 
     async def receive():
-        return messages.pop(0)
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
 
     async def send(message):
         answered.append(message)
@@ -54,7 +54,7 @@ def test_a_body_passes_whole_or_is_answered_413(sizes):
         assert json.loads(answered[1]["body"])["error"]["code"] == "body_too_large"
 
 
-def test_a_length_that_is_declared_too_large_is_refused_before_a_byte_is_read():
+def test_a_length_that_is_declared_too_large_is_refused_before_a_byte_reaches_the_application():
     received, answered = send_through_gate([b"x"], content_length=b"1001")
     assert (received, answered[0]["status"]) == ([], 413)
 

@@ -1,5 +1,6 @@
 """A call from the first second to the transcript, through everything that `make run` starts."""
 
+import http.client
 import json
 import uuid
 from pathlib import Path
@@ -157,6 +158,15 @@ def test_an_eleven_megabyte_upload_is_turned_away_by_length_and_by_counting(agen
     for response in (declared, counted):
         assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
     assert agent.get(f"/api/audio/sessions/{session['id']}/chunks").json()["results"] == []
+
+
+def test_a_client_that_sends_before_it_reads_hears_the_refusal_too(stack, agent):
+    session = start(agent)
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+    headers = {"Authorization": agent.headers["Authorization"], "Content-Type": "audio/wav"}
+    connection.request("PUT", f"/api/audio/sessions/{session['id']}/chunks/0", body=bytes(11 * 2**20), headers=headers)
+    assert connection.getresponse().status == 413
+    connection.close()
 
 
 def test_an_upload_without_a_length_is_taken(agent):

@@ -92,7 +92,7 @@ class _Playing:
 
     def play(self) -> None:
         subject = self.options["subject"] or self.options["file"].name
-        session = self.recorder.start(channels=self.options["channels"], subject=subject)
+        session = self.recorder.start(channels=self.options["channels"], subject=subject, reference=subject[:255])
         with self.progress:
             self.sending = self.progress.add_task("Sent", total=self.expected)
             self.hearing = self.progress.add_task("Transcribed", total=self.expected)
