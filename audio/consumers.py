@@ -1,11 +1,14 @@
 """The doorman of `/ws/audio/{session_id}`: lets in, parses, calls a verb, replies."""
 
+import asyncio
 import uuid
 from typing import Any
 
 import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from audio import live, live_state, protocol, sessions, snapshots
@@ -37,12 +40,32 @@ class SessionConsumer(AsyncWebsocketConsumer):
             await self.close(protocol.CLOSE_FORBIDDEN)
             return
         await self.accept()
+        self.guard = asyncio.create_task(self._keep_rights())
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self._send_snapshot(reset=False)
 
     async def disconnect(self, code: int) -> None:
-        if hasattr(self, "group"):
+        if hasattr(self, "guard"):
+            self.guard.cancel()
             await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def _keep_rights(self) -> None:
+        """Close the socket once whoever opened it is signed out or may no longer see the session."""
+        while True:
+            await asyncio.sleep(settings.EARSHOT_RIGHTS_SECONDS)
+            try:
+                user = await self.scope["read_user_again"]()
+                if user is None:
+                    await self.close(protocol.CLOSE_UNAUTHENTICATED)
+                    return
+                self.scope["user"] = user
+                await database_sync_to_async(sessions.find)(user, self.session_id)
+            except UnknownSession:
+                await self.close(protocol.CLOSE_FORBIDDEN)
+                return
+            except OperationalError:
+                # Nobody can tell now; the next round will.
+                log.warning("rights_not_read")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:

@@ -195,6 +195,9 @@ CHANNEL_LAYERS = {
     }
 }
 
+# How long somebody whose rights have ended may go on watching.
+EARSHOT_RIGHTS_SECONDS = environment.integer("EARSHOT_RIGHTS_SECONDS", 30)
+
 # --- Recording ---
 EARSHOT_LARGEST_CHUNK_BYTES = environment.integer("EARSHOT_LARGEST_CHUNK_BYTES", 10 * 2**20)
 EARSHOT_LONGEST_CHUNK_SECONDS = environment.integer("EARSHOT_LONGEST_CHUNK_SECONDS", 120)

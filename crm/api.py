@@ -1,4 +1,4 @@
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -7,7 +7,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm import tickets
-from crm.models import User
+from crm.credentials import Credential
+from crm.models import Token
 from crm.serializers import TicketSerializer
 
 
@@ -17,4 +18,8 @@ class Tickets(APIView):
     @extend_schema(request=None, responses={201: TicketSerializer})
     def post(self, request: Request) -> Response:
         """A ticket for one WebSocket handshake within 30 seconds."""
-        return Response({"ticket": tickets.issue(cast("User", request.user))}, status=status.HTTP_201_CREATED)
+        if isinstance(request.auth, Token):
+            credential = Credential(token_id=request.auth.pk)
+        else:
+            credential = Credential(session_key=request.session.session_key)
+        return Response({"ticket": tickets.issue(credential)}, status=status.HTTP_201_CREATED)

@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
-from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
+from channels.sessions import SessionMiddlewareStack
 from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -13,22 +13,23 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from crm import tickets, tokens
+from crm.credentials import Credential, user_behind
 from crm.errors import RetryableDeskError
-from crm.models import User
+from crm.models import Token, User
 
 
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer ear_…`; a wrong, expired or revoked one is a 401 and never falls back to a cookie."""
 
-    def authenticate(self, request: Request) -> tuple[User, None] | None:
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:
         scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        user = tokens.user_of(secret.strip())
-        if user is None:
+        token = tokens.find(secret.strip())
+        if token is None:
             raise AuthenticationFailed("This token is unknown, expired or revoked. Issue a new one.")
-        structlog.contextvars.bind_contextvars(user_id=user.pk, tenant_id=user.tenant_id)
-        return user, None
+        structlog.contextvars.bind_contextvars(user_id=token.user_id, tenant_id=token.user.tenant_id)
+        return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="earshot"'
@@ -46,24 +47,41 @@ class SocketAuthentication:
     """ASGI middleware: `scope["user"]` from `?ticket=`, else from the session cookie with the host's own Origin.
 
     A stranger's page can make a browser send our cookie, but not our Origin; and a ticket it cannot have.
+    `scope["read_user_again"]` tells later who that is by then, or None.
     """
 
     def __init__(self, app: Any) -> None:
-        self.by_ticket = app
-        self.by_cookie = AuthMiddlewareStack(app)
+        self.app = app
+        self.by_cookie = SessionMiddlewareStack(self._with_session)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
         if ticket is not None:
-            try:
-                user = await database_sync_to_async(tickets.redeem)(ticket[0])
-            except RetryableDeskError:
-                # Refused as a stranger is; a client asks for a new ticket then, and is told to try again.
-                user = None
-            return await self.by_ticket({**scope, "user": user or AnonymousUser()}, receive, send)
+            return await self._enter(await _credential_of(ticket[0]), scope, receive, send)
         if not is_same_origin(dict(scope["headers"])):
-            return await self.by_ticket({**scope, "user": AnonymousUser()}, receive, send)
+            return await self._enter(None, scope, receive, send)
         return await self.by_cookie(scope, receive, send)
+
+    async def _with_session(self, scope: Any, receive: Any, send: Any) -> Any:
+        session_key = await database_sync_to_async(lambda: scope["session"].session_key)()
+        credential = Credential(session_key=session_key) if session_key else None
+        return await self._enter(credential, scope, receive, send)
+
+    async def _enter(self, credential: Credential | None, scope: Any, receive: Any, send: Any) -> Any:
+        async def read_user() -> User | None:
+            return await database_sync_to_async(user_behind)(credential) if credential else None
+
+        user = await read_user() or AnonymousUser()
+        return await self.app({**scope, "user": user, "read_user_again": read_user}, receive, send)
+
+
+async def _credential_of(ticket: str) -> Credential | None:
+    try:
+        credential: Credential | None = await database_sync_to_async(tickets.redeem)(ticket)
+        return credential
+    except RetryableDeskError:
+        # Refused as a stranger is; a client asks for a new ticket then, and is told to try again.
+        return None
 
 
 def is_same_origin(headers: dict[bytes, bytes]) -> bool:

@@ -7,32 +7,35 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import cast
 
+import orjson
 import redis
 from django.conf import settings
 
+from crm.credentials import Credential
 from crm.errors import RetryableDeskError
-from crm.models import User
 
 LIFE_SECONDS = 30
 KEY = "ticket:{ticket}"
 
 
-def issue(user: User) -> str:
-    """A new ticket. Raises RetryableDeskError while Redis is away."""
+def issue(credential: Credential) -> str:
+    """A new ticket for whoever has the credential. Raises RetryableDeskError while Redis is away."""
     ticket = secrets.token_urlsafe(24)
     with _reachable():
-        _client().set(KEY.format(ticket=ticket), user.pk, ex=LIFE_SECONDS)
+        _client().set(KEY.format(ticket=ticket), orjson.dumps(credential), ex=LIFE_SECONDS)
     return ticket
 
 
-def redeem(ticket: str) -> User | None:
-    """Whose ticket this is; it is worth nothing afterwards. Raises RetryableDeskError while Redis is away."""
+def redeem(ticket: str) -> Credential | None:
+    """The credential that the ticket stands for; it is worth nothing afterwards.
+
+    Raises RetryableDeskError while Redis is away.
+    """
     with _reachable():
-        user_id = _client().getdel(KEY.format(ticket=ticket[:64]))
-    if user_id is None:
-        return None
-    return User.objects.filter(pk=int(user_id), is_active=True).select_related("tenant").first()
+        kept = _client().getdel(KEY.format(ticket=ticket[:64]))
+    return Credential(**orjson.loads(cast("bytes", kept))) if kept is not None else None
 
 
 @contextmanager

@@ -26,15 +26,15 @@ def issue(user: User, *, name: str, lifetime: timedelta = DEFAULT_LIFETIME) -> s
     return secret
 
 
-def user_of(secret: str) -> User | None:
-    """Whose usable token this is: known, neither expired nor revoked, of an active user."""
+def find(secret: str) -> Token | None:
+    """The usable token with this secret: neither expired nor revoked, of an active user."""
     now = timezone.now()
     token = Token.objects.for_secret(secret).usable(at=now).select_related("user__tenant").first()
     if token is None:
         return None
     if token.last_used_at is None or now - token.last_used_at > LAST_USED_PRECISION:
         Token.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.user
+    return token
 
 
 def revoke(token: Token) -> None:

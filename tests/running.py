@@ -12,8 +12,8 @@ import httpx
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-# Short, so that what waits for a lease to run out does not wait long; everything else as it ships.
-LEASE = {"EARSHOT_LEASE_SECONDS": "10", "EARSHOT_SWEEP_SECONDS": "2"}
+# Short, so that what waits for these to run out does not wait long; everything else as it ships.
+QUICK = {"EARSHOT_QUICK_SECONDS": "10", "EARSHOT_SWEEP_SECONDS": "2", "EARSHOT_RIGHTS_SECONDS": "2"}
 
 
 class RunningStack:
@@ -25,7 +25,7 @@ class RunningStack:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
         self.environment = {
             **inherited,
-            **LEASE,
+            **QUICK,
             "EARSHOT_DATA": str(data),
             "EARSHOT_PORT": str(self.port),
             "EARSHOT_DEMO": "1",

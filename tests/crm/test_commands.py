@@ -18,7 +18,7 @@ def run(*arguments, **options):
 def test_issue_token_prints_a_token_and_nothing_else(agent):
     printed = run("issue_token", agent.username)
     assert printed.count("\n") == 1
-    assert tokens.user_of(printed.strip()) == agent
+    assert tokens.find(printed.strip()).user == agent
 
 
 @pytest.mark.parametrize("days", ["0", "99999"])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pymongo import MongoClient
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from audio.analysis.evaluation import word_error_rate
@@ -149,6 +149,18 @@ def test_a_cookie_opens_the_socket_only_from_our_own_pages(stack, agent):
             pass
 
 
+def test_a_watcher_whose_rights_have_ended_is_shown_out(stack, agent):
+    session = start(agent)
+    address = f"ws://127.0.0.1:{stack.port}/ws/audio/{session['id']}"
+    cookie = sign_in(stack, "demo-supervisor")
+    with connect(address, additional_headers={"Cookie": cookie}, origin=stack.url) as socket:
+        read_until(socket, "session")
+        sign_out(stack, cookie)
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=30)
+        assert socket.close_code == 4401
+
+
 def test_an_eleven_megabyte_upload_is_turned_away_by_length_and_by_counting(agent):
     session = start(agent)
     path = f"/api/audio/sessions/{session['id']}/chunks/0"
@@ -246,3 +258,11 @@ def sign_in(stack, username):
         }
         assert browser.post("/sign-in/", data=form).status_code == 302
         return f"sessionid={browser.cookies['sessionid']}"
+
+
+def sign_out(stack, cookie):
+    with httpx.Client(base_url=stack.url, headers={"Cookie": cookie}) as browser:
+        page = browser.get("/sessions/")
+        token = page.cookies["csrftoken"]
+        headers = {"Cookie": f"{cookie}; csrftoken={token}"}
+        assert browser.post("/sign-out/", data={"csrfmiddlewaretoken": token}, headers=headers).status_code == 302
