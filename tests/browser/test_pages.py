@@ -38,11 +38,12 @@ def browser():
 
 @pytest.fixture
 def page(browser, stack):
-    """A page whose script errors fail the test."""
+    """A page whose script errors, and whatever its security policy had to stop, fail the test."""
     context = browser.new_context(base_url=stack.url, viewport={"width": 1280, "height": 800})
     page = context.new_page()
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if "Content Security" in message.text else None)
     yield page
     context.close()
     assert errors == []
@@ -121,6 +122,13 @@ def test_the_admin_shows_sessions_and_chunks(page, stack, agent):
     sign_in(page, stack, "demo-admin", to="/admin/audio/audiosession/")
     page.get_by_role("link", name=session["id"]).click()
     expect(page.get_by_text(session["id"]).first).to_be_visible()
+    page.goto("/admin/audio/audiochunk/?processing_status__exact=completed")
+    expect(page.get_by_role("heading", name="Select audio chunk")).to_be_visible()
+
+
+def test_the_description_of_the_api_opens_within_the_security_policy(page):
+    page.goto("/api/docs/")
+    expect(page.get_by_text("/api/audio/sessions", exact=True).first).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 360])

@@ -1,0 +1,12 @@
+import pytest
+
+
+@pytest.mark.parametrize("address", ["/sign-in/", "/api/nonsense", "/healthz", "/nowhere/", "/admin/"])
+def test_every_answer_says_what_a_browser_may_do(client, db, address):
+    headers = client.get(address).headers
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "microphone=(self)" in headers["Permissions-Policy"]
