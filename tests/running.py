@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 # Short, so that what waits for these to run out does not wait long; everything else as it ships.
-QUICK = {"EARSHOT_QUICK_SECONDS": "10", "EARSHOT_SWEEP_SECONDS": "2", "EARSHOT_RIGHTS_SECONDS": "2"}
+QUICK = {"EARSHOT_LEASE_SECONDS": "10", "EARSHOT_SWEEP_SECONDS": "2", "EARSHOT_RIGHTS_SECONDS": "2"}
 
 
 class RunningStack:
