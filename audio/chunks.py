@@ -172,7 +172,9 @@ def _acknowledge(chunk: AudioChunk) -> tuple[AudioChunk, bool]:
         chunk.refresh_from_db()
         if not acknowledged:
             # It took so long that another upload of the same bytes took over.
-            return _same_again(chunk, chunk.checksum), False
+            return chunk, False
+        # Announced before the job is dispatched, so that watchers hear of the one before the other.
+        transaction.on_commit(lambda: progress.announce("chunk_stored", chunk))
         jobs.create(chunk, JobKind.ANALYSIS)
         sessions.settle(chunk.session_id)
     log.info(
@@ -181,7 +183,6 @@ def _acknowledge(chunk: AudioChunk) -> tuple[AudioChunk, bool]:
         chunk_index=chunk.chunk_index,
         bytes=chunk.file_size_bytes,
     )
-    progress.announce("chunk_stored", chunk)
     return chunk, True
 
 

@@ -6,11 +6,19 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from audio.states import JobKind, JobState, ProcessingStatus, SessionStatus, UploadStatus
+from audio.states import (
+    SESSION_MOVES,
+    JobKind,
+    JobState,
+    ProcessingStatus,
+    SessionStatus,
+    UploadStatus,
+    sources,
+)
 
 
 class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
@@ -34,6 +42,13 @@ class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
             heard_chunks=counted(processing_status=ProcessingStatus.COMPLETED),
             failed_chunks=counted(processing_status=ProcessingStatus.FAILED),
         )
+
+    def due_to_end(self) -> "AudioSessionQuerySet":
+        """Not ended, though as many chunks as the recorder counted are stored and each has been heard or failed."""
+        open_still = self.filter(status__in=sources(SESSION_MOVES, SessionStatus.COMPLETED), total_chunks__isnull=False)
+        has_all = Q(stored_chunks__gte=F("total_chunks"))
+        all_have_ended = Q(stored_chunks=F("heard_chunks") + F("failed_chunks"))
+        return open_still.with_chunk_counts().filter(has_all & all_have_ended)
 
 
 class AudioSession(models.Model):

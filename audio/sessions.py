@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Max, Q, Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 
 from audio import live
 from audio.errors import ChunksOwed, SessionConflict, UnknownSession
 from audio.models import AudioSession
-from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, UploadStatus, sources
+from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, sources
 from calls import conversations
 from calls.errors import CallTaken
 
@@ -23,7 +23,8 @@ log = structlog.get_logger("earshot.sessions")
 MOST_CHUNKS = 10_000
 # Of the chunks that are owed, so many are named in an answer or an event.
 MOST_NAMED = 1000
-# A session that ought to have ended by now is settled by the sweep.
+# A session that ought to have ended by now is settled by the sweep, so many at a time.
+MOST_SWEPT = 500
 SETTLED_WITHIN = timedelta(seconds=60)
 
 
@@ -94,8 +95,8 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     """
     with transaction.atomic():
         session = AudioSession.objects.select_for_update(no_key=True).get(pk=session.pk)
-        highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
-        if highest is not None and total_chunks <= highest:
+        highest = _highest_index(session)
+        if total_chunks <= highest:
             raise SessionConflict(
                 f"Chunk {highest} is stored already, so there must be more than {total_chunks} chunks.",
                 fields={"total_chunks": [f"At least {highest + 1}."]},
@@ -154,25 +155,22 @@ def settle(session_id: uuid.UUID) -> AudioSession:
 
 
 def _raise_total(session: AudioSession) -> None:
-    highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
-    if highest is not None and session.total_chunks is not None and highest >= session.total_chunks:
+    highest = _highest_index(session)
+    if session.total_chunks is not None and highest >= session.total_chunks:
         session.total_chunks = highest + 1
         session.save(update_fields=["total_chunks"])
 
 
+def _highest_index(session: AudioSession) -> int:
+    """Of the chunks that are stored; -1 when there are none."""
+    highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
+    return -1 if highest is None else highest
+
+
 def unsettled() -> list[uuid.UUID]:
     """Sessions that have all they wait for and have not ended: something was away when they were to be settled."""
-    stored = Q(chunks__upload_status=UploadStatus.UPLOADED)
-    being_heard = Q(chunks__processing_status__in=[ProcessingStatus.PENDING, ProcessingStatus.PROCESSING])
-    waiting = AudioSession.objects.filter(
-        status__in=sources(SESSION_MOVES, SessionStatus.COMPLETED),
-        total_chunks__isnull=False,
-        updated_at__lt=timezone.now() - SETTLED_WITHIN,
-    ).annotate(
-        stored_chunks=Count("chunks", filter=stored), unfinished_chunks=Count("chunks", filter=stored & being_heard)
-    )
-    ready = waiting.filter(stored_chunks__gte=F("total_chunks"), unfinished_chunks=0)
-    return list(ready.order_by("updated_at").values_list("pk", flat=True)[:MOST_NAMED])
+    due = AudioSession.objects.due_to_end().filter(updated_at__lt=timezone.now() - SETTLED_WITHIN)
+    return list(due.order_by("updated_at").values_list("pk", flat=True)[:MOST_SWEPT])
 
 
 def _end(session: AudioSession) -> None:
