@@ -37,7 +37,7 @@ clean: ## Remove .venv, caches and this checkout's data
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
 .venv/bin/uv: bootstrap.lock
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else f"Earshot needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12), (3, 13)) else f"Earshot needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Making .venv"
 	@$(PYTHON) -m venv .venv

@@ -14,16 +14,34 @@ class Role(StrEnum):
     INTEGRATION = "integration"
 
 
-_EVERYONE = {"tickets.make"}
+_EVERYONE = {"tickets.make", "tokens.manage", "profile.edit"}
 _RECORDING = {"recordings.write", "recordings.read", "calls.read"}
-_SUPERVISING = {"recordings.read_all", "recordings.retry", "calls.read_all", "metrics.read"}
+_SUPERVISING = {
+    "recordings.read_all",
+    "recordings.retry",
+    "calls.read_all",
+    "metrics.read",
+    "people.read",
+    "contacts.read",
+    "contacts.write",
+}
+_RUNNING_THE_COMPANY = {"people.manage", "settings.manage", "admin.use"}
+_PRIVACY = {
+    "recordings.read",
+    "recordings.read_all",
+    "calls.read",
+    "calls.read_all",
+    "people.read",
+    "contacts.read",
+}
+_INTEGRATING = {"recordings.read_all", "calls.read_all", "contacts.read", "contacts.write"}
 
 CAPABILITIES: dict[Role, frozenset[str]] = {
     Role.AGENT: frozenset(_EVERYONE | _RECORDING),
     Role.SUPERVISOR: frozenset(_EVERYONE | _RECORDING | _SUPERVISING),
-    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _SUPERVISING | {"admin.use"}),
-    Role.PRIVACY: frozenset(_EVERYONE | {"recordings.read", "recordings.read_all", "calls.read", "calls.read_all"}),
-    Role.INTEGRATION: frozenset(_EVERYONE | _RECORDING | {"recordings.read_all", "calls.read_all"}),
+    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _SUPERVISING | _RUNNING_THE_COMPANY),
+    Role.PRIVACY: frozenset(_EVERYONE | _PRIVACY),
+    Role.INTEGRATION: frozenset(_EVERYONE | _RECORDING | _INTEGRATING),
 }
 
 

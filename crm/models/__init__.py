@@ -1,0 +1,5 @@
+"""The rows of the desk: who people are, whom they talk to, and what they have done."""
+
+from crm.models.people import Tenant, Token, User, digest_of
+
+__all__ = ["Tenant", "Token", "User", "digest_of"]
