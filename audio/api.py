@@ -31,6 +31,7 @@ _INDEX = OpenApiParameter("index", int, "path", description="From 0")
 
 class SessionList(GenericAPIView[AudioSession]):
     capabilities: ClassVar = {"GET": "recordings.read", "POST": "recordings.write"}
+    audits: ClassVar = {"GET": "recording.listed", "POST": "recording.started"}
     serializer_class = SessionSerializer
     queryset = AudioSession.objects.none()
 
@@ -58,6 +59,7 @@ class SessionList(GenericAPIView[AudioSession]):
 
 class SessionDetail(APIView):
     capabilities: ClassVar = {"GET": "recordings.read"}
+    audits: ClassVar = {"GET": "recording.read"}
 
     @extend_schema(responses=SessionSerializer)
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
@@ -66,6 +68,7 @@ class SessionDetail(APIView):
 
 class SessionComplete(APIView):
     capabilities: ClassVar = {"POST": "recordings.write"}
+    audits: ClassVar = {"POST": "recording.completed"}
 
     @extend_schema(request=TotalChunksSerializer, responses=SessionSerializer)
     def post(self, request: Request, session_id: uuid.UUID) -> Response:
@@ -78,6 +81,7 @@ class SessionComplete(APIView):
 
 class ChunkList(GenericAPIView[AudioChunk]):
     capabilities: ClassVar = {"GET": "recordings.read"}
+    audits: ClassVar = {"GET": "recording.read"}
     serializer_class = ChunkSerializer
     queryset = AudioChunk.objects.none()
 
@@ -91,6 +95,8 @@ class ChunkList(GenericAPIView[AudioChunk]):
 
 class ChunkDetail(APIView):
     capabilities: ClassVar = {"PUT": "recordings.write"}
+    audits = None  # That the recording was started is written down; its chunks are no acts of their own.
+    is_upload = True
 
     @extend_schema(
         request={"application/octet-stream": OpenApiTypes.BINARY},
@@ -112,6 +118,7 @@ class ChunkDetail(APIView):
 
 class ChunkRetry(APIView):
     capabilities: ClassVar = {"POST": "recordings.retry"}
+    audits: ClassVar = {"POST": "recording.analysed_again"}
 
     @extend_schema(request=None, parameters=[_INDEX], responses=ChunkSerializer)
     def post(self, request: Request, session_id: uuid.UUID, index: str) -> Response:

@@ -1,13 +1,11 @@
 """The doorman of `/ws/audio/{session_id}`: lets in, parses, calls a verb, replies."""
 
-import asyncio
 import uuid
 from typing import Any
 
 import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -25,47 +23,37 @@ class SessionConsumer(AsyncWebsocketConsumer):
     that the snapshot holds already is told by its `seq` and left out.
     """
 
+    capability = "recordings.read"
+    audits = "recording.watched"
+
     async def connect(self) -> None:
         user = self.scope["user"]
-        if not user.is_authenticated or user.tenant_id is None or not user.may("recordings.read"):
-            await self.close(protocol.CLOSE_UNAUTHENTICATED)
-            return
         self.session_id: uuid.UUID = self.scope["url_route"]["kwargs"]["session_id"]
         self.group = live.group_of(str(self.session_id))
-        self.epoch: str | None = None
-        self.sent = 0
         try:
             await database_sync_to_async(sessions.find)(user, self.session_id)
         except UnknownSession:
             await self.close(protocol.CLOSE_FORBIDDEN)
             return
+        self.epoch: str | None = None
+        self.sent = 0
         await self.accept()
-        self.guard = asyncio.create_task(self._keep_rights())
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self._send_snapshot(reset=False)
 
     async def disconnect(self, code: int) -> None:
-        if hasattr(self, "guard"):
-            self.guard.cancel()
+        if hasattr(self, "sent"):
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
-    async def _keep_rights(self) -> None:
-        """Close the socket once whoever opened it is signed out or may no longer see the session."""
-        while True:
-            await asyncio.sleep(settings.EARSHOT_RIGHTS_SECONDS)
-            try:
-                user = await self.scope["read_user_again"]()
-                if user is None:
-                    await self.close(protocol.CLOSE_UNAUTHENTICATED)
-                    return
-                self.scope["user"] = user
-                await database_sync_to_async(sessions.find)(user, self.session_id)
-            except UnknownSession:
-                await self.close(protocol.CLOSE_FORBIDDEN)
-                return
-            except OperationalError:
-                # Nobody can tell now; the next round will.
-                log.warning("rights_not_read")
+    async def rights_read(self, event: dict[str, Any]) -> None:
+        """Close the socket once whoever opened it may no longer see the session."""
+        try:
+            await database_sync_to_async(sessions.find)(event["user"], self.session_id)
+        except UnknownSession:
+            await self.close(protocol.CLOSE_FORBIDDEN)
+        except OperationalError:
+            # Nobody can tell now; the next round will.
+            log.warning("rights_not_read")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:

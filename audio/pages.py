@@ -1,7 +1,6 @@
 import uuid
-from typing import Any, ClassVar
+from typing import Any, cast
 
-from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
 from django.http import Http404
 from django.views.generic import DetailView, ListView
 
@@ -10,19 +9,11 @@ from audio.errors import UnknownSession
 from audio.models import AudioSession
 
 
-class RecordingPage(LoginRequiredMixin, UserPassesTestMixin):
-    capability: ClassVar = "recordings.read"
-
-    request: Any
-
-    def test_func(self) -> bool:
-        user = self.request.user
-        return user.tenant_id is not None and user.may(self.capability)
-
-
-class SessionsPage(RecordingPage, ListView[AudioSession]):
+class SessionsPage(ListView[AudioSession]):
     """The recordings one may see, newest first."""
 
+    capability = "recordings.read"
+    audits = "recording.listed"
     template_name = "audio/sessions.html"
     context_object_name = "sessions"
     paginate_by = 50
@@ -31,9 +22,11 @@ class SessionsPage(RecordingPage, ListView[AudioSession]):
         return AudioSession.objects.visible_to(self.request.user).select_related("user").with_chunk_counts()
 
 
-class SessionPage(RecordingPage, DetailView[AudioSession]):
+class SessionPage(DetailView[AudioSession]):
     """One recording, live: its chunks, the transcript as it grows, the state of the connection."""
 
+    capability = "recordings.read"
+    audits = "recording.read"
     template_name = "audio/session.html"
     context_object_name = "session"
 
@@ -45,5 +38,5 @@ class SessionPage(RecordingPage, DetailView[AudioSession]):
             raise Http404(unknown.message) from unknown
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        may_retry = self.request.user.may("recordings.retry")
+        may_retry = cast("Any", self.request.user).may("recordings.retry")
         return super().get_context_data(may_retry=may_retry, **context)

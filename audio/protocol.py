@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import orjson
 
-CLOSE_UNAUTHENTICATED: Final = 4401
 CLOSE_FORBIDDEN: Final = 4403
 LARGEST_FRAME_BYTES: Final = 4096
 

@@ -11,6 +11,7 @@ from calls.serializers import CallSerializer
 
 class CallDetail(APIView):
     capabilities: ClassVar = {"GET": "calls.read"}
+    audits: ClassVar = {"GET": "call.read"}
 
     @extend_schema(responses=CallSerializer)
     def get(self, request: Request, call_id: str) -> Response:

@@ -14,8 +14,9 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from audio.routing import websocket_urlpatterns  # noqa: E402
-from config.gate import App, Gate, Receive, Scope, Send  # noqa: E402
+from config.gate import App, Gate, Limits, Receive, Scope, Send  # noqa: E402
 from crm.authentication import SocketAuthentication  # noqa: E402
+from crm.sockets import guarded  # noqa: E402
 
 
 async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -25,9 +26,17 @@ async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": Gate(cast("App", django_application), largest_body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES),
+        "http": Gate(
+            cast("App", django_application),
+            limits=Limits(
+                body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES,
+                pause_seconds=settings.EARSHOT_BODY_PAUSE_SECONDS,
+                body_seconds=settings.EARSHOT_BODY_SECONDS,
+            ),
+            trusted_origins=settings.CSRF_TRUSTED_ORIGINS,
+        ),
         "websocket": SocketAuthentication(
-            URLRouter([*websocket_urlpatterns, re_path("", cast("Any", no_such_socket))])
+            URLRouter([*guarded(websocket_urlpatterns), re_path("", cast("Any", no_such_socket))])
         ),
     }
 )

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 
-from config.errors import shape
+from config.errors import DATABASE_RETRY_SECONDS, shape
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -37,6 +38,14 @@ def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
         message = "Something went wrong on our side. It has been logged under the X-Request-ID of this answer."
         return JsonResponse(shape("internal_error", message), status=500)
     return defaults.server_error(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    headers = {"Retry-After": str(DATABASE_RETRY_SECONDS)}
+    if _is_for_programs(request):
+        message = "The database is out of reach for a moment. Try again."
+        return JsonResponse(shape("database_unavailable", message), status=503, headers=headers)
+    return HttpResponse(render_to_string("503.html", request=None), status=503, headers=headers)
 
 
 def _is_for_programs(request: HttpRequest) -> bool:

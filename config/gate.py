@@ -1,21 +1,28 @@
-"""The gate in front of Django: turns a body away that is too large, before a byte of it is spooled to disk.
+"""The gate in front of Django: what it turns away costs no disk, no thread and no database.
 
-Django reads a whole body, to disk past a few megabytes, before any view runs. The gate looks at Content-Length,
-and counts where there is none.
+Django reads a whole body, to disk past a few megabytes, before any view runs. So three things are looked at
+before it and while it comes in:
+
+1. whether a browser sends it from another site's page with our cookie,
+2. how long it is: by Content-Length, and by counting where there is none,
+3. how slowly it comes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import orjson
 
 from config.errors import shape
+from crm import origins
 
 # How much of a refused body is read, and thrown away, so that the answer is heard.
 DRAIN_BYTES = 64 * 2**20
 DRAIN_SECONDS = 5.0
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,60 +31,107 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`pause_seconds` is the longest between two pieces of a body, `body_seconds` the longest for all of it."""
+
+    body_bytes: int
+    pause_seconds: float
+    body_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    code: str
+    message: str
+
+
 class Gate:
-    def __init__(self, app: App, *, largest_body_bytes: int) -> None:
+    """ASGI middleware. `trusted_origins` are those of other sites whose pages may send our cookie along."""
+
+    def __init__(self, app: App, *, limits: Limits, trusted_origins: Collection[str] = ()) -> None:
         self.app = app
-        self.largest = largest_body_bytes
+        self.limits = limits
+        self.trusted_origins = frozenset(trusted_origins)
+        self.too_large = Refusal(
+            413, "body_too_large", f"At most {limits.body_bytes / 2**20:.0f} MB are taken in one request."
+        )
+        self.too_slow = Refusal(
+            408,
+            "body_too_slow",
+            f"The body came too slowly: it may pause for {limits.pause_seconds:g} s and take "
+            f"{limits.body_seconds:g} s in all. Send it again.",
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        declared = dict(scope["headers"]).get(b"content-length", b"")
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"")
         if declared and not declared.isdigit():
-            await _refuse(receive, send, 400, "malformed", "Content-Length is no number.")
-        elif declared and int(declared) > self.largest:
-            await self._refuse_as_too_large(receive, send)
+            await _refuse(receive, send, Refusal(400, "malformed", "Content-Length is no number."))
+        elif declared and int(declared) > self.limits.body_bytes:
+            await _refuse(receive, send, self.too_large)
+        elif scope["method"] not in SAFE_METHODS and self._is_from_elsewhere(headers):
+            message = "Another site's page sent this with your cookie. Only our own pages may."
+            await _refuse(receive, send, Refusal(403, "cross_site", message))
         else:
-            await self._count(scope, receive, send)
+            await self._let_in(scope, receive, send)
 
-    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _is_from_elsewhere(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether a browser says that it sends our cookie for another site. Programs say nothing of the kind."""
+        if b"cookie" not in headers or b"authorization" in headers:
+            return False
+        told = {name: headers.get(name, b"").decode("latin-1") for name in (b"origin", b"sec-fetch-site", b"host")}
+        if told[b"origin"] in self.trusted_origins:
+            return False
+        return origins.is_from_elsewhere(fetch_site=told[b"sec-fetch-site"], origin=told[b"origin"], host=told[b"host"])
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
-        too_large = False
+        refusal: Refusal | None = None
         is_whole = False
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self.limits.body_seconds
 
-        async def receive_counted() -> Message:
-            nonlocal received, too_large, is_whole
-            message = await receive()
+        async def receive_in_bounds() -> Message:
+            nonlocal received, refusal, is_whole
+            if is_whole:
+                # Nothing is due any more; the application waits for the client to go.
+                return await receive()
+            try:
+                patience = min(self.limits.pause_seconds, ends - loop.time())
+                message = await asyncio.wait_for(receive(), timeout=max(patience, 0))
+            except TimeoutError:
+                refusal = self.too_slow
+                return {"type": "http.disconnect"}
             received += len(message.get("body", b""))
             is_whole = not message.get("more_body")
-            if received > self.largest:
-                too_large = True
+            if received > self.limits.body_bytes:
+                refusal = self.too_large
                 # Django drops the request without an answer, as if the client had gone; the answer is ours.
                 return {"type": "http.disconnect"}
             return message
 
         async def send_unless_refused(message: Message) -> None:
-            if not too_large:
+            if refusal is None:
                 await send(message)
 
-        await self.app(scope, receive_counted, send_unless_refused)
-        if too_large:
-            await self._refuse_as_too_large(_nothing_more if is_whole else receive, send)
-
-    async def _refuse_as_too_large(self, receive: Receive, send: Send) -> None:
-        megabytes = self.largest / 2**20
-        message = f"At most {megabytes:.0f} MB are taken in one request."
-        await _refuse(receive, send, 413, "body_too_large", message)
+        await self.app(scope, receive_in_bounds, send_unless_refused)
+        if refusal is not None:
+            may_drain = refusal is self.too_large and not is_whole
+            await _refuse(receive if may_drain else _nothing_more, send, refusal)
 
 
-async def _refuse(receive: Receive, send: Send, status: int, code: str, message: str) -> None:
+async def _refuse(receive: Receive, send: Send, refusal: Refusal) -> None:
     """Answer, and read on for a little: a client that sends before it reads would only see a reset otherwise."""
-    body = orjson.dumps(shape(code, message))
+    body = orjson.dumps(shape(refusal.code, refusal.message))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         # The rest of the body is not read, so the connection cannot be used again.
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):

@@ -67,8 +67,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "crm.middleware.AuditTrail",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "crm.middleware.PageAccess",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -104,6 +106,8 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
 CSRF_FAILURE_VIEW = "config.error_views.csrf_failed"
+# What middleware answers when a server that it cannot do without is away.
+UNAVAILABLE_VIEW = "config.error_views.unavailable"
 
 # --- Stores ---
 DATABASES = {
@@ -166,7 +170,7 @@ STATIC_ROOT = EARSHOT_DATA / "static"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "crm.authentication.BearerAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "crm.authentication.CookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["crm.permissions.HasCapability"],
     "DEFAULT_RENDERER_CLASSES": ["config.json.JSONRenderer"],
@@ -188,6 +192,10 @@ SPECTACULAR_SETTINGS = {
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
 # form fields around a chunk of the largest size.
 EARSHOT_LARGEST_BODY_BYTES = environment.integer("EARSHOT_LARGEST_BODY_BYTES", 10 * 2**20 + 64 * 2**10)
+# A body that pauses for longer, or takes longer in all, is given up. The slowest line that a full chunk gets
+# through in time has some 300 kbit/s; a usual chunk of 240 KB gets through with 7.
+EARSHOT_BODY_PAUSE_SECONDS = environment.integer("EARSHOT_BODY_PAUSE_SECONDS", 20)
+EARSHOT_BODY_SECONDS = environment.integer("EARSHOT_BODY_SECONDS", 300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = EARSHOT_LARGEST_BODY_BYTES
 
 # --- Sockets ---

@@ -1,8 +1,8 @@
 """The pages of the desk, and what every page's frame shows."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views import View
@@ -17,13 +17,23 @@ RAIL = [
 
 
 class HomePage(View):
+    capability = None  # It leads on to a page that has one.
+    audits = None
+
     def get(self, request: HttpRequest) -> HttpResponse:
         return redirect("sessions-page")
 
 
 class SignInPage(LoginView):
+    capability = None
+    audits: ClassVar = {"POST": "access.signed_in"}
     template_name = "crm/sign_in.html"
     redirect_authenticated_user = True
+
+
+class SignOutPage(LogoutView):
+    capability = None
+    audits: ClassVar = {"POST": "access.signed_out"}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

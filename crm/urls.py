@@ -1,4 +1,3 @@
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from crm import api, pages
@@ -6,6 +5,6 @@ from crm import api, pages
 urlpatterns = [
     path("", pages.HomePage.as_view(), name="home"),
     path("sign-in/", pages.SignInPage.as_view(), name="sign-in"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-out/", pages.SignOutPage.as_view(), name="sign-out"),
     path("api/tickets", api.Tickets.as_view(), name="tickets"),
 ]

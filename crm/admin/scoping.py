@@ -10,6 +10,7 @@ from crm.models import User
 class TenantScoped(admin.ModelAdmin[Any]):
     """Shows the rows of the viewer's tenant, and all of them to superusers; by default only to be looked at."""
 
+    audits: ClassVar = {"GET": "row.read", "POST": "row.changed"}
     # The lookup from a row to its tenant's id.
     tenant_path: ClassVar[str]
     show_full_result_count = False
@@ -39,6 +40,8 @@ class TenantScoped(admin.ModelAdmin[Any]):
 
 class ForSuperusers(admin.ModelAdmin[Any]):
     """What concerns the whole site: tenants, and who is in them."""
+
+    audits: ClassVar = {"GET": "row.read", "POST": "row.changed"}
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import override_settings
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from audio import blobs
 from audio.models import AudioChunk
@@ -171,3 +172,27 @@ def test_a_colleagues_session_is_404_for_an_agent(tenant, session, sound):
 
 def test_a_role_without_recording_is_403(tenant, session, sound):
     assert_refused(put_chunk(bearer(make_user(tenant, "privacy")), session, 0, sound), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({}, 403),
+        ({"HTTP_SEC_FETCH_SITE": "same-origin"}, 201),
+        ({"HTTP_ORIGIN": "http://testserver"}, 201),
+        ({"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_ORIGIN": "http://testserver"}, 403),
+        ({"HTTP_SEC_FETCH_SITE": "same-site"}, 403),
+        ({"HTTP_ORIGIN": "https://evil.example"}, 403),
+    ],
+)
+def test_a_cookie_alone_uploads_only_from_a_page_of_ours(agent, session, sound, told, status):
+    browser = APIClient(enforce_csrf_checks=True)
+    browser.force_login(agent)
+    assert put_chunk(browser, session, 0, sound, **told).status_code == status
+
+
+def test_any_other_write_by_cookie_needs_the_csrf_token(agent, session):
+    browser = APIClient(enforce_csrf_checks=True)
+    browser.force_login(agent)
+    response = browser.post(f"/api/audio/sessions/{session.pk}/complete", HTTP_SEC_FETCH_SITE="same-origin")
+    assert response.status_code == 403

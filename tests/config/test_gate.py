@@ -3,16 +3,24 @@
 import asyncio
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.gate import Gate
+from config.gate import Gate, Limits
 
 LARGEST = 1000
 
 
-def send_through_gate(pieces, *, content_length=None):
-    """What an application behind the gate received, and what the client was answered."""
+USUAL = Limits(body_bytes=LARGEST, pause_seconds=20, body_seconds=300)
+OUR_PAGE = {"cookie": "sessionid=1", "host": "earshot.example"}
+
+
+def send_through_gate(pieces, *, headers=None, limits=USUAL, method="PUT", then=None):
+    """What an application behind the gate received, and what the client was answered.
+
+    After the pieces the client hangs up, or waits for what `then` makes it wait for.
+    """
     received, answered = [], []
 
     async def application(scope, receive, send):
@@ -27,20 +35,26 @@ def send_through_gate(pieces, *, content_length=None):
         await send({"type": "http.response.body", "body": b""})
 
     messages = [
-        {"type": "http.request", "body": piece, "more_body": number < len(pieces) - 1}
+        {"type": "http.request", "body": piece, "more_body": then is not None or number < len(pieces) - 1}
         for number, piece in enumerate(pieces)
     ]
 
     async def receive():
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
+        if messages:
+            return messages.pop(0)
+        return await then() if then else {"type": "http.disconnect"}
 
     async def send(message):
         answered.append(message)
 
-    headers = [] if content_length is None else [(b"content-length", content_length)]
-    gate = Gate(application, largest_body_bytes=LARGEST)
-    asyncio.run(gate({"type": "http", "headers": headers}, receive, send))
+    encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    gate = Gate(application, limits=limits, trusted_origins=["https://crm.example"])
+    asyncio.run(gate({"type": "http", "method": method, "headers": encoded}, receive, send))
     return received, answered
+
+
+def code_of(answered):
+    return json.loads(answered[1]["body"])["error"]["code"]
 
 
 @given(st.lists(st.integers(0, 600), min_size=1, max_size=6))
@@ -55,10 +69,66 @@ def test_a_body_passes_whole_or_is_answered_413(sizes):
 
 
 def test_a_length_that_is_declared_too_large_is_refused_before_a_byte_reaches_the_application():
-    received, answered = send_through_gate([b"x"], content_length=b"1001")
+    received, answered = send_through_gate([b"x"], headers={"content-length": "1001"})
     assert (received, answered[0]["status"]) == ([], 413)
 
 
 def test_a_length_that_is_no_number_is_400():
-    received, answered = send_through_gate([b"x"], content_length=b"many")
+    received, answered = send_through_gate([b"x"], headers={"content-length": "many"})
     assert (received, answered[0]["status"]) == ([], 400)
+
+
+def test_a_body_that_pauses_for_too_long_is_answered_408():
+    limits = Limits(body_bytes=LARGEST, pause_seconds=0.02, body_seconds=300)
+    received, answered = send_through_gate([b"x"], limits=limits, then=asyncio.Event().wait)
+    assert (received, answered[0]["status"], code_of(answered)) == ([b"x"], 408, "body_too_slow")
+
+
+def test_a_body_that_never_pauses_but_takes_too_long_is_answered_408():
+    limits = Limits(body_bytes=10**9, pause_seconds=300, body_seconds=0.05)
+
+    async def drip():
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    _, answered = send_through_gate([b"x"], limits=limits, then=drip)
+    assert (answered[0]["status"], code_of(answered)) == (408, "body_too_slow")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-site", "origin": "https://other.earshot.example"},
+        {"sec-fetch-site": "cross-site", "origin": "https://earshot.example"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ],
+)
+def test_what_another_sites_page_sends_with_our_cookie_stays_outside(settings, told):
+    settings.ALLOWED_HOSTS = ["earshot.example"]
+    received, answered = send_through_gate([b"x"], headers=OUR_PAGE | told)
+    assert (received, answered[0]["status"], code_of(answered)) == ([], 403, "cross_site")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        OUR_PAGE | {"sec-fetch-site": "same-origin", "origin": "https://earshot.example"},
+        OUR_PAGE | {"sec-fetch-site": "none"},
+        OUR_PAGE | {"origin": "https://earshot.example"},
+        OUR_PAGE | {"sec-fetch-site": "cross-site", "origin": "https://crm.example"},
+        OUR_PAGE | {"sec-fetch-site": "cross-site", "authorization": "Bearer ear_"},
+        OUR_PAGE,
+        {"host": "earshot.example", "sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+    ],
+    ids=["our page", "typed in", "older browser", "trusted origin", "by token", "a program", "no cookie"],
+)
+def test_everything_else_is_let_in(settings, headers):
+    settings.ALLOWED_HOSTS = ["earshot.example"]
+    assert send_through_gate([b"x"], headers=headers)[1][0]["status"] == 200
+
+
+def test_another_sites_page_may_lead_here():
+    headers = OUR_PAGE | {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    assert send_through_gate([b""], headers=headers, method="GET")[1][0]["status"] == 200

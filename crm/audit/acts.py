@@ -1,0 +1,55 @@
+"""What was done, told by whoever did it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from crm.models import AuditEntry, User
+
+LONGEST_SUBJECT = 400
+# Where the id of an act's subject stands in the address, by the kind of thing.
+_IN_ADDRESS: Mapping[str, str] = {
+    "recording": "session_id",
+    "call": "call_id",
+    "person": "user_id",
+    "contact": "contact_id",
+    "token": "token_id",
+    "row": "object_id",
+}
+
+
+def of_view(view: Any, method: str) -> str | None:
+    """The act that a view, a page, a consumer or an admin class declares for an HTTP method; None for none."""
+    declared = getattr(view, "audits", None)
+    if isinstance(declared, Mapping):
+        act: str | None = declared.get("GET" if method == "HEAD" else method)
+        return act
+    return declared
+
+
+def subject_of(act: str, address: Mapping[str, Any], answer: Any = None) -> str:
+    """What the act is about, `{kind}:{id}`: by the address, or by the `id` in the answer when it has been made.
+
+    The kind is the act's first word. Empty when the act is about nothing in particular, as a list is.
+    """
+    kind = act.partition(".")[0]
+    thing = address.get(_IN_ADDRESS.get(kind, ""))
+    if thing is None and isinstance(answer, Mapping):
+        thing = answer.get("id")
+    return f"{kind}:{thing}"[:LONGEST_SUBJECT] if thing is not None else ""
+
+
+def write(act: str, *, actor: User | None, subject: str = "", via: str, tenant_id: int | None = None) -> None:
+    """Write down that `actor` did this; `tenant_id` is theirs when it is not given. Without an actor, a command did.
+
+    Raises Django's OperationalError when the database cannot take it.
+    """
+    AuditEntry.objects.create(
+        tenant_id=actor.tenant_id if actor and tenant_id is None else tenant_id,
+        at=timezone.now(),
+        act=act,
+        via=via,
+        actor=f"user:{actor.pk}" if actor else "",
+        subject=subject,
+    )

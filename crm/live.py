@@ -1,0 +1,25 @@
+"""Announces that somebody's rights have changed, so that open sockets look at once instead of at the next round.
+
+Best effort: who misses it finds out within EARSHOT_RIGHTS_SECONDS. The one door to the channel layer for people;
+it owns the groups `rights.{user_id}`.
+"""
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+
+from audio.lanes import Lane
+
+_announcements = Lane("rights")
+
+
+def group_of(user_id: int) -> str:
+    return f"rights.{user_id}"
+
+
+def rights_changed(user_id: int) -> None:
+    """Tell every socket of this person's to read their rights again; never raises, never hangs."""
+
+    def send() -> None:
+        async_to_sync(get_channel_layer().group_send)(group_of(user_id), {"type": "rights.changed"})
+
+    _announcements.do(send, what="rights_changed")

@@ -1,0 +1,107 @@
+"""What stands around every view: whether its page may be seen, and the audit log's entry when an act was done."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+from rest_framework.views import APIView
+
+from crm.audit import acts
+from crm.models import User
+
+log = structlog.get_logger("earshot.audit")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class PageAccess:
+    """Opens a page to who has the capability that it names: `capability = "recordings.read"`.
+
+    `None` opens it to everybody, as the page to sign in; a page that names nothing is closed. Superusers run the
+    site but work in no company, so a company's pages are closed to them. REST views have their own permission
+    (`permissions.py`), the admin site its own.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        page = getattr(view, "view_class", None)
+        if page is None or issubclass(page, APIView):
+            return None
+        if not hasattr(page, "capability"):
+            raise PermissionDenied
+        if page.capability is None:
+            return None
+        user = request.user
+        if not isinstance(user, User):
+            return redirect_to_login(request.get_full_path())
+        if user.tenant_id is None or not user.may(page.capability):
+            raise PermissionDenied
+        return None
+
+
+class AuditTrail:
+    """Writes an entry when a view has done what its `audits` attribute says; see the story in `crm/audit`.
+
+    Who asked to see something does not get to see it when that cannot be written down. What was changed stays
+    changed, and the loss of its entry is logged as an error.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Signing out leaves nobody behind in `request.user`.
+        before = request.user
+        response = self.get_response(request)
+        view, via = _view_of(request)
+        act = acts.of_view(view, request.method or "")
+        if act is None or not _was_done(request, response, via):
+            return response
+        actor = request.user if isinstance(request.user, User) else before
+        if not isinstance(actor, User):
+            return response
+        try:
+            subject = acts.subject_of(act, _address(request, view), getattr(response, "data", None))
+            acts.write(act, actor=actor, subject=subject, via=via)
+        except Error as error:
+            # Without its traceback: a driver\'s message may hold values.
+            log.error("audit_entry_lost", act=act, error=type(error).__name__)  # noqa: TRY400
+            if request.method in SAFE_METHODS:
+                unavailable: Callable[[HttpRequest], HttpResponse] = import_string(settings.UNAVAILABLE_VIEW)
+                return unavailable(request)
+        return response
+
+
+def _address(request: HttpRequest, view: Any) -> Mapping[str, Any]:
+    address: Mapping[str, Any] = request.resolver_match.kwargs if request.resolver_match else {}
+    if "object_id" in address:
+        # The admin numbers each kind of row by itself.
+        return {**address, "object_id": f"{view.opts.model_name}/{address['object_id']}"}
+    return address
+
+
+def _view_of(request: HttpRequest) -> tuple[Any, str]:
+    """The class behind the answer, and what kind of door it is: `api`, `page` or `admin`."""
+    view = request.resolver_match.func if request.resolver_match else None
+    if admin := getattr(view, "model_admin", None):
+        return admin, "admin"
+    page = getattr(view, "view_class", None)
+    return page, "api" if page is not None and issubclass(page, APIView) else "page"
+
+
+def _was_done(request: HttpRequest, response: HttpResponse, via: str) -> bool:
+    if via != "api" and request.method not in SAFE_METHODS:
+        # A form that was wrong is shown again with a 200; one that was right leads elsewhere.
+        return 300 <= response.status_code < 400
+    return 200 <= response.status_code < 300

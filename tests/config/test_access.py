@@ -1,0 +1,122 @@
+"""Every page and socket, knocked at by everybody: a new one is covered the moment it exists."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+from django.urls import get_resolver
+
+from config import access
+from crm.roles import CAPABILITIES, Role
+from tests.builders import make_session, make_user
+from tests.sockets import OWN_HOST, first_frame, ticket_of, visit
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "access.md"
+DOORS = access.doors()
+# Doors that are open to everybody, each for a reason that stands beside it in the code.
+OPEN = {"/", "/sign-in/", "/sign-out/", "/healthz", "/readyz", "/api/docs/", "/api/schema/"}
+READABLE_PAGES = [door for door in DOORS if door.kind == "page" and door.method == "GET" and door.address != "/"]
+SOCKETS = [door for door in DOORS if door.kind == "socket"]
+
+
+def named(door):
+    return f"{door.method} {door.address}"
+
+
+@pytest.fixture
+def ours(agent):
+    """An agent's things, and the ids that addresses name them by."""
+    session = make_session(agent)
+    return {"<uuid:session_id>": str(session.pk)}
+
+
+def filled(address, ours):
+    for blank, value in ours.items():
+        address = address.replace(blank, value)
+    assert "<" not in address, f"tests/config/test_access.py needs a thing of ours for {address}"
+    return address
+
+
+def knock(address, user):
+    """What a socket says first to this user's ticket; None when it does not open."""
+    return visit(f"{address}?ticket={ticket_of(user)}", first_frame)
+
+
+def test_the_table_in_the_docs_is_what_the_code_says(capsys):
+    with capsys.disabled():
+        print(f"\n{access.as_markdown()}")
+    table = DOCS.read_text().partition("\n| door ")
+    assert f"| door {table[2]}" == access.as_markdown(), "write it anew: manage.py show_access"
+
+
+def test_only_these_doors_are_open_to_everybody():
+    assert {door.address for door in DOORS if door.capability is None} == OPEN
+
+
+def test_every_capability_is_somebodys():
+    everybodys = set().union(*CAPABILITIES.values())
+    assert {door.capability for door in DOORS if door.capability} <= everybodys
+
+
+def test_every_door_says_what_is_written_down_or_that_nothing_is():
+    for _, view in access._routes(get_resolver().url_patterns, ""):
+        page = getattr(view, "view_class", None)
+        if page is not None and page.__module__.partition(".")[0] in {"crm", "audio", "calls", "metrics"}:
+            assert hasattr(page, "audits"), page
+
+
+@pytest.mark.parametrize("door", READABLE_PAGES, ids=named)
+def test_a_page_sends_nobody_to_sign_in(client, ours, door):
+    response = client.get(filled(door.address, ours))
+    if door.capability is None:
+        assert response.status_code < 400
+    else:
+        assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/sign-in/")
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("door", READABLE_PAGES, ids=named)
+def test_a_page_opens_to_a_role_just_as_the_table_says(client, tenant, ours, door, role):
+    user = make_user(tenant, role)
+    client.force_login(user)
+    response = client.get(filled(door.address, ours))
+    if not door.opens_to(role):
+        assert response.status_code == 403
+    elif "<" in door.address and not user.may("recordings.read_all"):
+        assert response.status_code == 404, "a colleague's"
+    else:
+        assert response.status_code in {200, 302}
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("door", [door for door in READABLE_PAGES if "<" in door.address], ids=named)
+def test_a_page_of_another_company_is_not_found(client, stranger, ours, door, role):
+    client.force_login(make_user(stranger.tenant, role))
+    assert client.get(filled(door.address, ours)).status_code == (404 if door.opens_to(role) else 403)
+
+
+@pytest.mark.parametrize("door", SOCKETS, ids=named)
+def test_a_socket_is_refused_in_the_handshake_without_a_ticket_or_cookie(ours, door):
+    address = filled(door.address, ours)
+    assert visit(address, first_frame) is None
+    assert visit(address, first_frame, headers=OWN_HOST) is None
+    assert visit(f"{address}?ticket=made-up", first_frame) is None
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("door", SOCKETS, ids=named)
+def test_a_socket_opens_to_a_role_just_as_the_table_says(tenant, ours, door, role):
+    user = make_user(tenant, role)
+    may_see = "<" not in door.address or user.may("recordings.read_all")
+    assert (knock(filled(door.address, ours), user) is not None) == (door.opens_to(role) and may_see)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("door", [door for door in SOCKETS if "<" in door.address], ids=named)
+def test_a_socket_of_another_company_is_refused(stranger, ours, door, role):
+    assert knock(filled(door.address, ours), make_user(stranger.tenant, role)) is None
+
+
+@pytest.mark.parametrize("address", ["/ws/nothing", "/ws/audio/x", f"/ws/audio/{uuid.UUID(int=0)}", "/ws/audio/%00"])
+def test_a_socket_that_is_not_there_is_refused(supervisor, address):
+    assert knock(address, supervisor) is None

@@ -1,0 +1,49 @@
+"""Speaks to our sockets as a server does, in this process."""
+
+from urllib.parse import unquote
+
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.utils.module_loading import import_string
+
+from tests.builders import bearer
+
+OWN_HOST = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+PATIENCE_SECONDS = 20
+
+
+def ticket_of(user):
+    return bearer(user).post("/api/tickets").json()["ticket"]
+
+
+def visit(address, story=None, *, headers=OWN_HOST[:1]):
+    """Knock at a socket. None when it is refused, else what the story returns, told by `await story(socket)`."""
+    path, _, query = address.partition("?")
+    scope = {"type": "websocket", "path": unquote(path), "query_string": query.encode(), "headers": headers}
+    # The static files are collected by then, and no sooner.
+    application = import_string("config.asgi.application")
+
+    async def conversation():
+        socket = ApplicationCommunicator(application, scope)
+        await socket.send_input({"type": "websocket.connect"})
+        answer = await socket.receive_output(timeout=PATIENCE_SECONDS)
+        if answer["type"] != "websocket.accept":
+            return None
+        result = await story(socket)
+        await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+        await socket.wait(timeout=PATIENCE_SECONDS)
+        return result
+
+    return async_to_sync(conversation)()
+
+
+async def first_frame(socket):
+    return (await socket.receive_output(timeout=PATIENCE_SECONDS))["text"]
+
+
+async def close_code(socket):
+    """Reads on until the server closes."""
+    while True:
+        message = await socket.receive_output(timeout=PATIENCE_SECONDS)
+        if message["type"] == "websocket.close":
+            return message["code"]
