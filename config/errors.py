@@ -40,6 +40,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     calls.CallTaken: HTTPStatus.CONFLICT,
     calls.RetryableCallError: HTTPStatus.SERVICE_UNAVAILABLE,
     crm.RetryableDeskError: HTTPStatus.SERVICE_UNAVAILABLE,
+    metrics.BadPersonKey: HTTPStatus.UNPROCESSABLE_ENTITY,
+    metrics.ArchiveConflict: HTTPStatus.CONFLICT,
     metrics.RetryableMetricsError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from audio import blobs, live_state
 from calls import store
 from config.json import encode
+from metrics import archive
 
 DEADLINE_SECONDS = 3.0
 
@@ -42,10 +43,12 @@ DEPENDENCIES: dict[str, Callable[[], None]] = {
     "mongodb": store.ping,
     "redis": live_state.ping,
     "objects": blobs.ping,
+    "archive": archive.ping,
     "cache": _ping_cache,
 }
-# Without these everything goes on, only slower.
-SPARE = {"cache"}
+# Without the cache everything goes on, only slower. Without the archive calls are recorded and heard all the same:
+# what it takes waits, and turning recorders away because of it would lose what it is not needed for.
+SPARE = {"archive", "cache"}
 _threads = ThreadPoolExecutor(max_workers=len(DEPENDENCIES), thread_name_prefix="readyz")
 # A ping that hangs is not asked again beside itself: however often /readyz is called, each has one thread.
 _under_way: dict[str, Future[Check]] = {}

@@ -137,6 +137,19 @@ CACHES = {
         "KEY_PREFIX": "django",
     }
 }
+_S3_CLIENT = S3Config(
+    signature_version="s3v4",
+    s3={"addressing_style": "path"},
+    # Both attempts together stay well under EARSHOT_UPLOAD_CLAIM_SECONDS.
+    connect_timeout=2,
+    read_timeout=10,
+    retries={"max_attempts": 2, "mode": "standard"},
+    max_pool_connections=32,
+)
+_S3_ENDPOINT = environment.text("EARSHOT_S3_ENDPOINT", "http://127.0.0.1:9000")
+_S3_ACCESS_KEY = environment.text("EARSHOT_S3_ACCESS_KEY", "earshot")
+_S3_SECRET_KEY = environment.text("EARSHOT_S3_SECRET_KEY", "earshot")
+_S3_REGION = environment.text("EARSHOT_S3_REGION", "us-east-1")
 STORAGES = {
     # Nothing is uploaded through Django's default storage; recordings have a storage of their own.
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -144,21 +157,27 @@ STORAGES = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": environment.text("EARSHOT_S3_BUCKET", "earshot-recordings"),
-            "endpoint_url": environment.text("EARSHOT_S3_ENDPOINT", "http://127.0.0.1:9000"),
-            "access_key": environment.text("EARSHOT_S3_ACCESS_KEY", "earshot"),
-            "secret_key": environment.text("EARSHOT_S3_SECRET_KEY", "earshot"),
-            "region_name": environment.text("EARSHOT_S3_REGION", "us-east-1"),
+            "endpoint_url": _S3_ENDPOINT,
+            "access_key": _S3_ACCESS_KEY,
+            "secret_key": _S3_SECRET_KEY,
+            "region_name": _S3_REGION,
             "file_overwrite": True,
             "default_acl": None,
-            "client_config": S3Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path"},
-                # Both attempts together stay well under EARSHOT_UPLOAD_CLAIM_SECONDS.
-                connect_timeout=2,
-                read_timeout=10,
-                retries={"max_attempts": 2, "mode": "standard"},
-                max_pool_connections=32,
-            ),
+            "client_config": _S3_CLIENT,
+        },
+    },
+    # What outlives the databases and is in no dump of theirs; in production better a server of its own.
+    "archive": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": environment.text("EARSHOT_ARCHIVE_BUCKET", "earshot-archive"),
+            "endpoint_url": environment.text("EARSHOT_ARCHIVE_ENDPOINT", _S3_ENDPOINT),
+            "access_key": environment.text("EARSHOT_ARCHIVE_ACCESS_KEY", _S3_ACCESS_KEY),
+            "secret_key": environment.text("EARSHOT_ARCHIVE_SECRET_KEY", _S3_SECRET_KEY),
+            "region_name": environment.text("EARSHOT_ARCHIVE_REGION", _S3_REGION),
+            "file_overwrite": True,
+            "default_acl": None,
+            "client_config": _S3_CLIENT,
         },
     },
     "staticfiles": {"BACKEND": "config.static.StaticFiles"},

@@ -19,3 +19,31 @@ class RetryableMetricsError(MetricsError):
 
     code = "metrics_unavailable"
     retry_after_seconds: ClassVar[int] = 5
+
+
+class BadPersonKey(MetricsError):
+    """No person can be named so: of no known kind, empty, or too long."""
+
+    code = "bad_person_key"
+
+
+class ArchiveConflict(MetricsError):
+    """The archive holds something else under this name, and what is archived is not changed."""
+
+    code = "archive_conflict"
+
+
+class ArchiveUnavailable(RetryableMetricsError):
+    """The archive did not take or give what was asked."""
+
+    code = "archive_unavailable"
+
+
+class KeyringLost(RetryableMetricsError):
+    """The archive has no root secret, or another than this database was filled with.
+
+    It is the wrong archive, or it was emptied. Every digest would be another one and nobody would be found forgotten,
+    so nothing is answered until the right one is back.
+    """
+
+    code = "keyring_lost"

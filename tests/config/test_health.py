@@ -9,7 +9,7 @@ def test_ready_names_every_dependency_with_its_latency(client, transactional_db)
     response = client.get("/readyz")
     assert response.status_code == 200
     dependencies = response.json()["dependencies"]
-    assert set(dependencies) == {"postgres", "mongodb", "redis", "objects", "cache"}
+    assert set(dependencies) == {"postgres", "mongodb", "redis", "objects", "archive", "cache"}
     assert all(check["ok"] and check["ms"] >= 0 for check in dependencies.values())
 
 
