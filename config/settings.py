@@ -236,6 +236,7 @@ EARSHOT_UPLOAD_CLAIM_SECONDS = environment.integer("EARSHOT_UPLOAD_CLAIM_SECONDS
 # A running job renews its lease; one that has not for this long is given to another worker.
 EARSHOT_LEASE_SECONDS = environment.integer("EARSHOT_LEASE_SECONDS", 60)
 EARSHOT_SWEEP_SECONDS = environment.integer("EARSHOT_SWEEP_SECONDS", 15)
+EARSHOT_SEAL_SECONDS = environment.integer("EARSHOT_SEAL_SECONDS", 60)
 EARSHOT_MOST_ATTEMPTS = environment.integer("EARSHOT_MOST_ATTEMPTS", 4)
 
 # --- Celery (read by config/celery.py under the prefix CELERY_) ---
@@ -271,5 +272,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": EARSHOT_SWEEP_SECONDS,
         # A sweep that waited longer than its interval has been overtaken by the next.
         "options": {"expires": EARSHOT_SWEEP_SECONDS},
+    },
+    "crm.seal_audit_log": {
+        "task": "crm.seal_audit_log",
+        "schedule": EARSHOT_SEAL_SECONDS,
+        "options": {"expires": EARSHOT_SEAL_SECONDS},
     },
 }

@@ -13,7 +13,13 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 # Short, so that what waits for these to run out does not wait long; everything else as it ships.
-QUICK = {"EARSHOT_LEASE_SECONDS": "10", "EARSHOT_SWEEP_SECONDS": "2", "EARSHOT_RIGHTS_SECONDS": "2"}
+QUICK = {
+    "EARSHOT_LEASE_SECONDS": "10",
+    "EARSHOT_SWEEP_SECONDS": "2",
+    "EARSHOT_RIGHTS_SECONDS": "2",
+    "EARSHOT_SEAL_SECONDS": "2",
+    "EARSHOT_BODY_PAUSE_SECONDS": "3",
+}
 
 
 class RunningStack:

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from crm.models import AuditEntry, User
+from metrics import person_keys
 
 LONGEST_SUBJECT = 400
 # Where the id of an act's subject stands in the address, by the kind of thing.
@@ -50,6 +51,6 @@ def write(act: str, *, actor: User | None, subject: str = "", via: str, tenant_i
         at=timezone.now(),
         act=act,
         via=via,
-        actor=f"user:{actor.pk}" if actor else "",
+        actor=person_keys.of_user(actor.pk) if actor else "",
         subject=subject,
     )

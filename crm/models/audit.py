@@ -1,9 +1,15 @@
 """The audit log: what was done, by whom, to what; sealed in blocks that hang together by their hashes."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
+
+
+class ChainQuerySet(models.QuerySet[Any]):
+    def of_chain(self, tenant_id: Any) -> Self:
+        """Of the tenant's chain; of the site's for None."""
+        return self.filter(tenant_id=tenant_id)
 
 
 class AuditBlock(models.Model):
@@ -22,6 +28,8 @@ class AuditBlock(models.Model):
     # When the hash was written to the archive store as well, where no database's administrator can change it.
     anchored_at = models.DateTimeField(null=True)
 
+    objects = ChainQuerySet.as_manager()
+
     class Meta:
         ordering: ClassVar = ["number"]
         constraints: ClassVar = [
@@ -33,8 +41,8 @@ class AuditBlock(models.Model):
         return f"Block {self.number}"
 
 
-class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
-    def unsealed(self) -> "AuditEntryQuerySet":
+class AuditEntryQuerySet(ChainQuerySet):
+    def unsealed(self) -> Self:
         return self.filter(block=None)
 
 
@@ -57,7 +65,7 @@ class AuditEntry(models.Model):
     objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
-        ordering: ClassVar = ["block", "position"]
+        ordering: ClassVar = ["id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["block", "position"], name="audit_entry_place"),
             models.CheckConstraint(

@@ -1,0 +1,177 @@
+"""Seals what has come into the audit log: ids become pseudonyms, entries become blocks, blocks get their anchors."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audio.models import AudioSession
+from crm.audit.chain import GENESIS, SealedEntry, block_hash
+from crm.models import AuditBlock, AuditEntry, Token
+from metrics import archive, keyring, person_keys
+from metrics.errors import ArchiveConflict
+from metrics.keyring import Named
+
+log = structlog.get_logger("earshot.audit")
+
+# What one transaction seals; beat comes again, and takes the rest at once.
+MOST_ENTRIES: Final = 1000
+MOST_ANCHORS: Final = 1000
+ANCHOR: Final = "audit/{chain}/{number:09}"
+# Whose key names what belongs to nobody that we know; no user of ours has this id.
+_NOBODY: Final = 0
+
+
+def seal() -> int:
+    """Seal everything that is there, a block for each company and thousand entries. Returns how many entries.
+
+    Two sealers at once are as one: the second to number a block gives up its own. Raises RetryableMetricsError while
+    the archive is away; what is not sealed yet stays and is sealed later.
+    """
+    sealed = 0
+    chains = AuditEntry.objects.unsealed().order_by().values_list("tenant_id", flat=True).distinct()
+    for tenant_id in list(chains):
+        while count := _seal_block(tenant_id):
+            sealed += count
+            if count < MOST_ENTRIES:
+                break
+    _anchor()
+    return sealed
+
+
+def chain_of(tenant_id: int | None) -> str:
+    return "site" if tenant_id is None else str(tenant_id)
+
+
+def anchor_of(block: AuditBlock) -> tuple[str, bytes]:
+    """Under which name the archive keeps the block's hash, and what it keeps."""
+    name = ANCHOR.format(chain=chain_of(block.tenant_id), number=block.number)
+    return name, orjson.dumps({"number": block.number, "entries": block.entry_count, "hash": block.hash})
+
+
+def _seal_block(tenant_id: int | None) -> int:
+    entries = list(AuditEntry.objects.unsealed().of_chain(tenant_id).order_by("pk")[:MOST_ENTRIES])
+    if not entries:
+        return 0
+    # Before the transaction: the archive may take its time.
+    _name_by_pseudonym(tenant_id, entries)
+    try:
+        with transaction.atomic():
+            if not _are_still_unsealed(entries):
+                return 0
+            block = _following_block(tenant_id, entries)
+            for position, entry in enumerate(entries):
+                entry.block, entry.position = block, position
+            AuditEntry.objects.bulk_update(entries, ["actor", "subject", "block", "position"])
+    except IntegrityError:
+        # Somebody else has sealed these under this number.
+        return 0
+    log.info("audit_sealed", tenant_id=tenant_id, number=block.number, entries=len(entries))
+    return len(entries)
+
+
+def _are_still_unsealed(entries: Sequence[AuditEntry]) -> bool:
+    """Holds them until the transaction ends; False when another sealer was quicker."""
+    unsealed = AuditEntry.objects.unsealed().filter(pk__in=[entry.pk for entry in entries])
+    return len(unsealed.order_by("pk").select_for_update().values_list("pk", flat=True)) == len(entries)
+
+
+def _following_block(tenant_id: int | None, entries: Sequence[AuditEntry]) -> AuditBlock:
+    last = AuditBlock.objects.of_chain(tenant_id).order_by("-number").first()
+    number = last.number + 1 if last else 1
+    previous = last.hash if last else GENESIS
+    now = timezone.now()
+    return AuditBlock.objects.create(
+        tenant_id=tenant_id,
+        number=number,
+        entry_count=len(entries),
+        sealed_at=now,
+        previous_hash=previous,
+        hash=block_hash(
+            chain=chain_of(tenant_id),
+            number=number,
+            sealed_at=now,
+            previous=previous,
+            entries=[as_sealed(entry) for entry in entries],
+        ),
+    )
+
+
+def as_sealed(entry: AuditEntry) -> SealedEntry:
+    return SealedEntry(at=entry.at, act=entry.act, via=entry.via, actor=entry.actor, subject=entry.subject)
+
+
+def _anchor() -> None:
+    for block in AuditBlock.objects.filter(anchored_at=None).order_by("pk")[:MOST_ANCHORS]:
+        try:
+            archive.write_new(*anchor_of(block))
+        except ArchiveConflict:
+            # The database was restored from a backup, or somebody has made this block anew; verify_audit tells.
+            log.error("audit_anchor_differs", tenant_id=block.tenant_id, number=block.number)  # noqa: TRY400
+            continue
+        AuditBlock.objects.filter(pk=block.pk).update(anchored_at=timezone.now())
+
+
+def _name_by_pseudonym(tenant_id: int | None, entries: Sequence[AuditEntry]) -> None:
+    """Put pseudonyms in the place of ids; a subject's keeps the word for its kind in front."""
+    owners = _owners(tenant_id, (entry.subject for entry in entries))
+    wanted: dict[tuple[AuditEntry, str], Named] = {}
+    for entry in entries:
+        if entry.actor:
+            wanted[entry, "actor"] = Named(tenant_id, entry.actor)
+        if entry.subject:
+            wanted[entry, "subject"] = _named(tenant_id, entry, owners)
+    for (entry, field), pseudonym in zip(wanted, keyring.pseudonyms(list(wanted.values())), strict=True):
+        kind = f"{entry.subject.partition(':')[0]}:" if field == "subject" else ""
+        setattr(entry, field, f"{kind}{pseudonym}")
+
+
+def _named(tenant_id: int | None, entry: AuditEntry, owners: dict[str, int]) -> Named:
+    """A person has the pseudonym that they act under; a thing one under the key of whom it belongs to.
+
+    What belongs to nobody any more is named under the key of who did it.
+    """
+    kind, _, thing = entry.subject.partition(":")
+    if kind == "person" and _is_number(thing):
+        return Named(tenant_id, person_keys.of_user(int(thing)))
+    if kind == "contact" and _is_number(thing):
+        return Named(tenant_id, person_keys.of_contact(int(thing)))
+    owner = owners.get(entry.subject)
+    by_owner = person_keys.of_user(owner) if owner is not None else ""
+    return Named(tenant_id, by_owner or entry.actor or person_keys.of_user(_NOBODY), entry.subject)
+
+
+def _owners(tenant_id: int | None, subjects: Iterable[str]) -> dict[str, int]:
+    """Subject → the id of the user it belongs to, where there is one."""
+    if tenant_id is None:
+        return {}
+    things: dict[str, set[str]] = {"recording": set(), "call": set(), "token": set()}
+    for subject in subjects:
+        kind, _, thing = subject.partition(":")
+        if kind in things:
+            things[kind].add(thing)
+    sessions = AudioSession.objects.filter(tenant_id=tenant_id)
+    recordings = sessions.filter(pk__in=filter(_is_uuid, things["recording"])).values_list("pk", "user_id")
+    calls = sessions.filter(call_id__in=things["call"]).values_list("call_id", "user_id")
+    mine = Token.objects.filter(user__tenant_id=tenant_id, pk__in=filter(_is_number, things["token"]))
+    return {
+        **{f"recording:{thing}": owner for thing, owner in recordings},
+        **{f"call:{thing}": owner for thing, owner in calls},
+        **{f"token:{thing}": owner for thing, owner in mine.values_list("pk", "user_id")},
+    }
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

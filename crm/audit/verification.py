@@ -1,0 +1,102 @@
+"""Computes the audit log's chains again, and holds them against their anchors in the archive."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from crm.audit.chain import GENESIS, block_hash
+from crm.audit.sealing import ANCHOR, anchor_of, as_sealed, chain_of
+from crm.models import AuditBlock, AuditEntry
+from metrics import archive
+
+# The folder that ANCHOR begins with.
+_FOLDER = ANCHOR.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not agree. `chain` is a tenant's id or `site`; the message is for people."""
+
+    chain: str
+    message: str
+
+
+@dataclass(slots=True)
+class Report:
+    """How much was looked at, and what was found; `unsealed` entries have no hash yet and prove nothing."""
+
+    chains: int = 0
+    blocks: int = 0
+    entries: int = 0
+    unsealed: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def verify(*, progress: Callable[[str, int], None] = lambda chain, number: None) -> Report:
+    """Look at every chain from its first block to its last; `progress(chain, number)` is told each block.
+
+    Raises RetryableMetricsError while the archive is away.
+    """
+    report = Report(unsealed=AuditEntry.objects.unsealed().count())
+    anchors = _highest_anchors()
+    tenants = {
+        chain_of(tenant_id): tenant_id
+        for tenant_id in AuditBlock.objects.order_by().values_list("tenant_id", flat=True).distinct()
+    }
+    for chain in sorted(tenants.keys() | anchors.keys()):
+        report.chains += 1
+        last = 0
+        if chain in tenants:
+            last = _verify_chain(chain, tenants[chain], report, progress)
+        if anchors.get(chain, 0) > last:
+            message = (
+                f"The archive knows blocks up to {anchors[chain]}, the database ends with {last}: blocks were removed, "
+                "or the database was restored from an older backup."
+            )
+            report.findings.append(Finding(chain, message))
+    return report
+
+
+def _verify_chain(chain: str, tenant_id: int | None, report: Report, progress: Callable[[str, int], None]) -> int:
+    """The number of the chain's last block."""
+    expected, previous = 1, GENESIS
+    for block in AuditBlock.objects.of_chain(tenant_id).order_by("number").iterator(chunk_size=200):
+        progress(chain, block.number)
+        report.blocks += 1
+        if block.number != expected:
+            report.findings.append(Finding(chain, f"Block {expected} is missing."))
+        elif block.previous_hash != previous:
+            report.findings.append(Finding(chain, f"Block {block.number} does not follow block {block.number - 1}."))
+        report.findings.extend(Finding(chain, message) for message in _faults_of(chain, block, report))
+        expected, previous = block.number + 1, block.hash
+    return expected - 1
+
+
+def _faults_of(chain: str, block: AuditBlock, report: Report) -> Iterator[str]:
+    entries = [as_sealed(entry) for entry in block.entries.order_by("position")]
+    report.entries += len(entries)
+    computed = block_hash(
+        chain=chain, number=block.number, sealed_at=block.sealed_at, previous=block.previous_hash, entries=entries
+    )
+    if computed != block.hash or len(entries) != block.entry_count:
+        yield f"Block {block.number} does not agree with its hash: an entry was changed, added or removed."
+    name, content = anchor_of(block)
+    kept = archive.read(name)
+    if kept is None and block.anchored_at is not None:
+        yield f"Block {block.number} has lost its anchor in the archive."
+    elif kept is not None and kept != content:
+        hash_there = str(orjson.loads(kept).get("hash", ""))[:12]
+        yield (
+            f"Block {block.number} is not the one that the archive knows ({hash_there}…): the chain was made anew, or "
+            "goes on from an older backup."
+        )
+
+
+def _highest_anchors() -> dict[str, int]:
+    """Chain → the number of the last block that the archive knows."""
+    highest: dict[str, int] = {}
+    for name in archive.names(f"{_FOLDER}/"):
+        _, chain, number = name.split("/")
+        highest[chain] = max(highest.get(chain, 0), int(number))
+    return highest

@@ -1,0 +1,25 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from crm.audit import verification
+
+
+class Command(BaseCommand):
+    help = (
+        "Computes the audit log's chains again, holds them against the archive, and names every block that differs; "
+        "exit status 1 then. Example: manage.py verify_audit"
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        report = verification.verify(progress=self._progress if self.stderr.isatty() else lambda chain, number: None)
+        for finding in report.findings:
+            self.stdout.write(f"chain {finding.chain}: {finding.message}")
+        counted = f"{report.chains} chains, {report.blocks} blocks, {report.entries} entries"
+        waiting = f"; {report.unsealed} entries wait to be sealed" if report.unsealed else ""
+        if report.findings:
+            raise CommandError(f"The audit log does not agree with its seals ({counted}{waiting}).")
+        self.stdout.write(f"The audit log agrees with its seals: {counted}{waiting}.")
+
+    def _progress(self, chain: str, number: int) -> None:
+        self.stderr.write(f"\rchain {chain}, block {number}", ending="")

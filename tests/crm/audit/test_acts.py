@@ -1,0 +1,98 @@
+"""What is written down, when, and what happens when it cannot be."""
+
+import pytest
+from django.db import connection
+
+from crm.models import AuditEntry
+from tests.builders import bearer, make_session, make_user, put_chunk
+from tests.sound import encode, tone
+
+
+def entries():
+    return [(entry.act, entry.actor, entry.subject, entry.via) for entry in AuditEntry.objects.order_by("pk")]
+
+
+@pytest.fixture
+def nothing_can_be_written_down(transactional_db):
+    """The audit log's table is full, broken or away, and the rest of the database is not."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE crm_auditentry ADD CONSTRAINT nothing_fits CHECK (id < 0) NOT VALID")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE crm_auditentry DROP CONSTRAINT nothing_fits")
+
+
+def test_who_read_a_recording_is_written_down(agent, session):
+    bearer(agent).get(f"/api/audio/sessions/{session.pk}")
+    assert entries() == [("recording.read", f"user:{agent.pk}", f"recording:{session.pk}", "api")]
+
+
+def test_what_is_made_is_named_by_its_new_id(agent):
+    made = bearer(agent).post("/api/audio/sessions", {}, format="json").json()
+    assert entries() == [("recording.started", f"user:{agent.pk}", f"recording:{made['id']}", "api")]
+
+
+def test_a_list_is_about_nothing_in_particular(agent, client):
+    client.force_login(agent)
+    client.get("/sessions/")
+    assert entries() == [("recording.listed", f"user:{agent.pk}", "", "page")]
+
+
+def test_a_chunk_is_no_act_of_its_own(agent, session):
+    put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
+    assert entries() == []
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_what_was_not_done_is_not_written_down(client, stranger, session, status):
+    reader = bearer(stranger) if status == 404 else client
+    assert reader.get(f"/api/audio/sessions/{session.pk}").status_code == status
+    assert entries() == []
+
+
+def test_signing_in_and_out_are_written_down_and_a_wrong_password_is_not(client, agent):
+    agent.set_password("a-long-pass-phrase")
+    agent.save()
+    client.post("/sign-in/", {"username": agent.username, "password": "wrong"})
+    client.post("/sign-in/", {"username": agent.username, "password": "a-long-pass-phrase"})
+    client.post("/sign-out/")
+    me = f"user:{agent.pk}"
+    assert entries() == [("access.signed_in", me, "", "page"), ("access.signed_out", me, "", "page")]
+
+
+def test_what_staff_look_at_in_the_admin_is_written_down(client, tenant, session):
+    admin = make_user(tenant, "admin")
+    client.force_login(admin)
+    client.get(f"/admin/audio/audiosession/{session.pk}/change/")
+    assert entries() == [("row.read", f"user:{admin.pk}", f"row:audiosession/{session.pk}", "admin")]
+
+
+def test_an_entry_belongs_to_the_company_of_who_acted(agent, stranger, session):
+    bearer(agent).get(f"/api/audio/sessions/{session.pk}")
+    bearer(stranger).get("/api/audio/sessions")
+    assert list(AuditEntry.objects.order_by("pk").values_list("tenant_id", flat=True)) == [
+        agent.tenant_id,
+        stranger.tenant_id,
+    ]
+
+
+@pytest.mark.usefixtures("nothing_can_be_written_down")
+def test_what_cannot_be_written_down_is_not_shown(agent, session, client):
+    response = bearer(agent).get(f"/api/audio/sessions/{session.pk}")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "database_unavailable")
+    assert str(session.pk) not in response.content.decode()
+    client.force_login(agent)
+    page = client.get(f"/sessions/{session.pk}/")
+    assert (page.status_code, page["Retry-After"]) == (503, "5")
+    assert str(session.pk) not in page.content.decode()
+
+
+@pytest.mark.usefixtures("nothing_can_be_written_down")
+def test_what_was_changed_stays_changed_also_when_it_cannot_be_written_down(agent):
+    assert bearer(agent).post("/api/audio/sessions", {}, format="json").status_code == 201
+
+
+def test_many_recordings_are_one_entry_each(agent):
+    for session in [make_session(agent), make_session(agent)]:
+        bearer(agent).get(f"/api/audio/sessions/{session.pk}")
+    assert len(entries()) == 2

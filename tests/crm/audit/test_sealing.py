@@ -1,0 +1,248 @@
+"""Sealing, and what verification finds when somebody has been at the log since."""
+
+import io
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.utils import timezone
+
+from crm import tokens
+from crm.audit import acts, sealing, verification
+from crm.models import AuditBlock, AuditEntry, Token
+from metrics import archive, keyring
+from tests.builders import make_session, make_user
+
+
+@pytest.fixture(autouse=True)
+def empty_archive(transactional_db):
+    """Block numbers begin again with each test's empty database, and so must their anchors."""
+    for name in list(archive.names("audit/")):
+        archive.erase(name)
+
+
+def did(actor, act="recording.listed", subject=""):
+    acts.write(act, actor=actor, subject=subject, via="api")
+
+
+def sealed_block(actor, entries=3):
+    for _ in range(entries):
+        did(actor)
+    sealing.seal()
+    return AuditBlock.objects.order_by("-pk").first()
+
+
+def findings():
+    return [finding.message for finding in verification.verify().findings]
+
+
+def test_entries_become_a_block_and_their_names_pseudonyms(agent, session):
+    did(agent, "recording.read", f"recording:{session.pk}")
+    sealing.seal()
+    entry = AuditEntry.objects.get()
+    assert (entry.block.number, entry.position) == (1, 0)
+    assert entry.actor == keyring.known_pseudonym(agent.tenant_id, f"user:{agent.pk}")
+    assert str(session.pk) not in entry.subject
+    assert entry.subject.startswith("recording:")
+    assert findings() == []
+
+
+def test_a_recording_is_named_under_the_key_of_whom_it_belongs_to(tenant, agent, session):
+    did(make_user(tenant, "supervisor"), "recording.read", f"recording:{session.pk}")
+    sealing.seal()
+    under_owner = keyring.known_pseudonym(tenant.pk, f"user:{agent.pk}", f"recording:{session.pk}")
+    assert AuditEntry.objects.get().subject == f"recording:{under_owner}"
+
+
+def test_a_call_and_a_token_too(tenant, agent, session):
+    supervisor = make_user(tenant, "supervisor")
+    tokens.issue(agent, name="recorder")
+    for subject in (f"call:{session.call_id}", f"token:{Token.objects.get().pk}"):
+        did(supervisor, f"{subject.partition(':')[0]}.read", subject)
+    sealing.seal()
+    for entry, thing in zip(AuditEntry.objects.all(), ("call", "token"), strict=True):
+        subject = f"call:{session.call_id}" if thing == "call" else f"token:{Token.objects.get().pk}"
+        assert entry.subject == f"{thing}:{keyring.known_pseudonym(tenant.pk, f'user:{agent.pk}', subject)}"
+
+
+def test_somebody_has_the_same_pseudonym_whether_they_act_or_are_acted_upon(tenant, agent):
+    did(make_user(tenant, "admin"), "person.changed", f"person:{agent.pk}")
+    did(agent)
+    sealing.seal()
+    changed, acted = AuditEntry.objects.all()
+    assert changed.subject == f"person:{acted.actor}"
+
+
+def test_destroying_a_key_makes_entries_anonymous_and_leaves_the_chain_whole(agent, session):
+    did(agent, "recording.read", f"recording:{session.pk}")
+    sealing.seal()
+    keyring.destroy(agent.tenant_id, f"user:{agent.pk}")
+    assert keyring.known_pseudonym(agent.tenant_id, f"user:{agent.pk}") is None
+    assert findings() == []
+
+
+def test_each_company_has_a_chain_of_its_own_and_the_site_too(agent, stranger, django_user_model):
+    root = django_user_model.objects.create(username="root", is_superuser=True)
+    for actor in (agent, stranger, root, agent):
+        did(actor)
+    sealing.seal()
+    assert set(AuditBlock.objects.values_list("tenant_id", "number", "entry_count")) == {
+        (agent.tenant_id, 1, 2),
+        (stranger.tenant_id, 1, 1),
+        (None, 1, 1),
+    }
+    assert findings() == []
+
+
+def test_what_is_not_about_a_person_that_we_know_is_sealed_too(agent):
+    for subject in ("recording:not-a-uuid", "call:gone", "token:999999999", "person:x", "row:audiosession/1", "x"):
+        did(agent, "row.read", subject)
+    acts.write("token.made", actor=None, subject="token:5", via="command", tenant_id=agent.tenant_id)
+    assert sealing.seal() == 7
+    assert findings() == []
+
+
+def test_sealing_twice_is_as_once(agent):
+    did(agent)
+    assert (sealing.seal(), sealing.seal()) == (1, 0)
+    assert AuditBlock.objects.count() == 1
+
+
+def test_two_sealers_at_once_are_as_one(agent):
+    for _ in range(20):
+        did(agent)
+
+    def seal(_):
+        try:
+            return sealing.seal()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(seal, range(4))) == 20
+    assert AuditEntry.objects.filter(block=None).count() == 0
+    assert findings() == []
+
+
+def test_more_than_a_block_holds_becomes_several(agent, monkeypatch):
+    monkeypatch.setattr(sealing, "MOST_ENTRIES", 3)
+    sealed_block(agent, entries=8)
+    assert list(AuditBlock.objects.values_list("entry_count", flat=True)) == [3, 3, 2]
+    assert findings() == []
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda: AuditEntry.objects.filter(block__number=2, position=1).update(act="recording.read"),
+        lambda: AuditEntry.objects.filter(block__number=2, position=0).update(actor="0" * 32),
+        lambda: AuditEntry.objects.filter(block__number=2, position=0).update(at=timezone.now()),
+        lambda: AuditEntry.objects.filter(block__number=2, position=2).delete(),
+        lambda: AuditEntry.objects.create(
+            tenant_id=AuditBlock.objects.get(number=2).tenant_id,
+            at=timezone.now(),
+            act="x",
+            block=AuditBlock.objects.get(number=2),
+            position=3,
+        ),
+    ],
+    ids=["act", "actor", "time", "removed", "added"],
+)
+def test_an_entry_that_was_tampered_with_is_found(agent, tamper):
+    for _ in range(3):
+        sealed_block(agent)
+    tamper()
+    assert findings() == ["Block 2 does not agree with its hash: an entry was changed, added or removed."]
+
+
+def test_a_block_that_was_removed_is_found(agent):
+    for _ in range(3):
+        sealed_block(agent)
+    AuditEntry.objects.filter(block__number=2).delete()
+    AuditBlock.objects.filter(number=2).delete()
+    assert findings() == ["Block 2 is missing."]
+
+
+def test_a_chain_that_was_cut_off_at_its_end_is_found_by_its_anchors(agent):
+    for _ in range(3):
+        sealed_block(agent)
+    AuditEntry.objects.filter(block__number__gte=2).delete()
+    AuditBlock.objects.filter(number__gte=2).delete()
+    [finding] = findings()
+    assert finding.startswith("The archive knows blocks up to 3, the database ends with 1")
+
+
+def test_a_chain_of_which_nothing_is_left_is_found_by_its_anchors(agent):
+    sealed_block(agent)
+    AuditEntry.objects.all().delete()
+    AuditBlock.objects.all().delete()
+    [finding] = findings()
+    assert finding.startswith("The archive knows blocks up to 1, the database ends with 0")
+
+
+def test_a_chain_that_was_made_anew_from_its_first_block_is_found_by_its_anchors(agent):
+    for _ in range(2):
+        sealed_block(agent)
+    AuditEntry.objects.filter(block__number=1, position=0).update(act="harmless")
+    previous = "0" * 64
+    for block in AuditBlock.objects.all():
+        block.previous_hash = previous
+        block.hash = previous = sealing.block_hash(
+            chain=str(block.tenant_id),
+            number=block.number,
+            sealed_at=block.sealed_at,
+            previous=block.previous_hash,
+            entries=[sealing.as_sealed(entry) for entry in block.entries.order_by("position")],
+        )
+        block.save()
+    assert [finding.partition(" (")[0] for finding in findings()] == [
+        "Block 1 is not the one that the archive knows",
+        "Block 2 is not the one that the archive knows",
+    ]
+
+
+def test_an_anchor_that_was_removed_is_found(agent):
+    block = sealed_block(agent)
+    archive.erase(sealing.anchor_of(block)[0])
+    assert findings() == ["Block 1 has lost its anchor in the archive."]
+
+
+def test_what_could_not_be_anchored_is_anchored_the_next_time(agent):
+    block = sealed_block(agent)
+    archive.erase(sealing.anchor_of(block)[0])
+    AuditBlock.objects.update(anchored_at=None)
+    assert findings() == [], "it never had one"
+    sealing.seal()
+    assert archive.exists(sealing.anchor_of(block)[0])
+    block.refresh_from_db()
+    assert block.anchored_at is not None
+
+
+def test_the_command_says_in_a_sentence_that_all_agrees(agent):
+    sealed_block(agent)
+    did(agent)
+    said = io.StringIO()
+    call_command("verify_audit", stdout=said)
+    assert said.getvalue().strip() == (
+        "The audit log agrees with its seals: 1 chains, 1 blocks, 3 entries; 1 entries wait to be sealed."
+    )
+
+
+def test_the_command_fails_and_names_what_differs(agent):
+    sealed_block(agent)
+    AuditEntry.objects.filter(position=0).update(act="harmless")
+    said = io.StringIO()
+    with pytest.raises(CommandError, match="does not agree"):
+        call_command("verify_audit", stdout=said)
+    assert f"chain {agent.tenant_id}: Block 1 does not agree with its hash" in said.getvalue()
+
+
+def test_sealing_many_entries_takes_few_queries(agent, django_assert_max_num_queries):
+    sessions = [make_session(agent) for _ in range(3)]
+    for _, session in zip(range(100), itertools.cycle(sessions), strict=False):
+        did(agent, "recording.read", f"recording:{session.pk}")
+    with django_assert_max_num_queries(25):
+        sealing.seal()
