@@ -72,7 +72,8 @@ def logging_settings(*, level: str) -> dict[str, Any]:
 class RequestLog:
     """Gives each request an id (the caller's `X-Request-ID` when it is sane), times it and writes one line.
 
-    The path goes in without its query, which may hold a ticket or a search.
+    The path goes in without its query, which may hold a ticket or a search, and as its route alone where it holds
+    the token of a one-time link.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -90,9 +91,14 @@ class RequestLog:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=_path_for_logs(request),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
         response["X-Request-ID"] = request_id
         return response
+
+
+def _path_for_logs(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return f"/{match.route}" if match and "token" in match.kwargs else request.path
