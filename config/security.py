@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
@@ -28,6 +29,9 @@ class SecurityHeaders:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        # Scripts and styles may be used by the pages that embed us; what we tell about anybody may not.
+        if not request.path.startswith(settings.STATIC_URL):
+            response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         return response
 
 
