@@ -1,11 +1,12 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from crm import api, pages
+from crm import pages
+from crm.api import tickets
 
 urlpatterns = [
     path("", pages.HomePage.as_view(), name="home"),
     path("sign-in/", pages.SignInPage.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path("api/tickets", api.Tickets.as_view(), name="tickets"),
+    path("api/tickets", tickets.Tickets.as_view(), name="tickets"),
 ]
