@@ -1,12 +1,14 @@
-"""Makes everything that the stores beside PostgreSQL need; migrations make the rest."""
+"""Makes everything that the stores need and migrations do not make."""
 
 from collections.abc import Callable
 
 from audio import blobs
 from calls import store
+from config import schedule
 
 # What a person reads → the verb of the door that makes it. Each may be called again at any time.
 STORES: dict[str, Callable[[], None]] = {
     "MongoDB collection of calls, its validator and indexes": store.create,
     "Bucket for recordings": blobs.create,
+    "Default schedules": schedule.make,
 }

@@ -2,5 +2,16 @@
 
 from crm.models.contacts import Contact, ContactIdentity, ContactKey, KeyKind
 from crm.models.people import Tenant, Token, User, digest_of
+from crm.models.schedules import DeclaredSchedule
 
-__all__ = ["Contact", "ContactIdentity", "ContactKey", "KeyKind", "Tenant", "Token", "User", "digest_of"]
+__all__ = [
+    "Contact",
+    "ContactIdentity",
+    "ContactKey",
+    "DeclaredSchedule",
+    "KeyKind",
+    "Tenant",
+    "Token",
+    "User",
+    "digest_of",
+]
