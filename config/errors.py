@@ -39,6 +39,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     calls.UnknownCall: HTTPStatus.NOT_FOUND,
     calls.CallTaken: HTTPStatus.CONFLICT,
     calls.RetryableCallError: HTTPStatus.SERVICE_UNAVAILABLE,
+    crm.UnknownContact: HTTPStatus.NOT_FOUND,
+    crm.ContactTaken: HTTPStatus.CONFLICT,
     crm.RetryableDeskError: HTTPStatus.SERVICE_UNAVAILABLE,
     metrics.BadPersonKey: HTTPStatus.UNPROCESSABLE_ENTITY,
     metrics.ArchiveConflict: HTTPStatus.CONFLICT,

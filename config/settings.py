@@ -52,6 +52,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "channels",
+    # Before our own apps, which take its admin pages over.
+    "django_celery_beat",
     "config.apps.SwitchboardConfig",
     "crm",
     "audio",
@@ -266,16 +268,6 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TASK_DEFAULT_QUEUE = "rollup"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "audio.sweep_jobs": {
-        "task": "audio.sweep_jobs",
-        "schedule": EARSHOT_SWEEP_SECONDS,
-        # A sweep that waited longer than its interval has been overtaken by the next.
-        "options": {"expires": EARSHOT_SWEEP_SECONDS},
-    },
-    "crm.seal_audit_log": {
-        "task": "crm.seal_audit_log",
-        "schedule": EARSHOT_SEAL_SECONDS,
-        "options": {"expires": EARSHOT_SEAL_SECONDS},
-    },
-}
+CELERY_BEAT_SCHEDULER = "config.beat.OneLeader"
+# Seconds within which a schedule that was edited is heeded.
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2

@@ -1,9 +1,10 @@
-"""Makes everything that the stores beside PostgreSQL need; migrations make the rest."""
+"""Makes everything that the stores need and migrations do not make."""
 
 from collections.abc import Callable
 
 from audio import blobs
 from calls import store
+from config import schedule
 from metrics import archive, keyring
 
 # What a person reads → the verb of the door that makes it. Each may be called again at any time.
@@ -12,4 +13,5 @@ STORES: dict[str, Callable[[], None]] = {
     "Bucket for recordings": blobs.create,
     "Bucket for the archive": archive.create,
     "Root secret of the keyring": keyring.create,
+    "Default schedules": schedule.make,
 }

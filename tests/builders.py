@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from audio import hearing, sessions
 from audio.models import AnalysisJob
-from crm import tokens
+from crm import contacts, tokens
 from crm.models import Tenant, User
 
 _numbers = itertools.count(1)
@@ -32,6 +32,10 @@ def bearer(user):
 def make_session(user, **values):
     session, _ = sessions.start(user, **values)
     return session
+
+
+def make_contact(tenant, *names, **values):
+    return contacts.create(tenant.pk, names=names, **values)
 
 
 def put_chunk(client, session, index, body, *, content_type="audio/ogg", **headers):

@@ -28,7 +28,7 @@ _WEB = (
 # Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself.
 _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
     ("web", (*_WEB, "--host", "{host}", "--port", "{port}"), 0, 1.5),
-    ("beat", (*_CELERY, "beat", "-s", "{run}/celerybeat-schedule", "--pidfile="), 0, 1.5),
+    ("beat", (*_CELERY, "beat", "-l", "INFO", "--pidfile="), 0, 1.5),
     ("analysis", (*_WORKER, "-n", "analysis@%h", "-Q", "analysis", "-c", "1"), 1, 3.0),
     ("transcription", (*_WORKER, "-n", "transcription@%h", "-Q", "transcription", "-c", "1"), 1, 3.0),
     (
@@ -42,7 +42,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
 
 def applications(place: Place, environment: Mapping[str, str], *, host: str, port: int) -> list[Program]:
     """The table's rows for this data directory and address."""
-    blanks = {"host": host, "port": str(port), "run": str(place / "run")}
+    blanks = {"host": host, "port": str(port)}
     return [
         Program(
             name=name,

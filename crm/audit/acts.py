@@ -13,7 +13,7 @@ LONGEST_SUBJECT = 400
 _IN_ADDRESS: Mapping[str, str] = {
     "recording": "session_id",
     "call": "call_id",
-    "person": "user_id",
+    "person": "person_id",
     "contact": "contact_id",
     "token": "token_id",
     "row": "object_id",

@@ -8,7 +8,7 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from crm.roles import Role, grants
-from tests.builders import bearer, make_session, make_user, put_chunk
+from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -16,6 +16,8 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 BODIES = {
     ("post", "/api/audio/sessions"): {},
     ("post", "/api/audio/sessions/{session_id}/complete"): {"total_chunks": 5},
+    ("post", "/api/crm/contacts"): {"names": ["Ada"]},
+    ("patch", "/api/crm/contacts/{contact_id}"): {"names": ["Ada"]},
 }
 
 
@@ -39,10 +41,16 @@ def call(client, method, path, body=None):
 
 @pytest.fixture
 def ours(agent):
-    """An agent's session with a chunk, and the ids that paths name it by."""
+    """An agent's session with a chunk, a contact, and the ids that paths name them by."""
     session = make_session(agent)
     put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
-    return {"session_id": str(session.pk), "call_id": session.call_id, "index": "0"}
+    contact = make_contact(agent.tenant, "Grace")
+    return {
+        "session_id": str(session.pk),
+        "call_id": session.call_id,
+        "index": "0",
+        "contact_id": str(contact.pk),
+    }
 
 
 @pytest.fixture(params=endpoints(), ids=" ".join)
@@ -51,7 +59,7 @@ def endpoint(request):
 
 
 def test_there_is_something_to_test():
-    assert len(endpoints()) >= 9
+    assert len(endpoints()) >= 14
 
 
 def test_nobody_gets_in_without_credentials(client, ours, endpoint):

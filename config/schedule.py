@@ -1,0 +1,113 @@
+"""What is done again and again: one table of defaults, and the verb that writes them where people may edit them.
+
+The database's schedules are what beat obeys. A default is made when it is missing; when the table here changes, so
+does the schedule, unless somebody has edited it. Whether it is enabled is people's alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from crm.models import DeclaredSchedule
+
+log = structlog.get_logger("earshot.schedule")
+
+# Any number that nothing else locks by; so that two that start at once do not both make a default.
+_LOCK = 0x5363_6865_6475_6C65
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """One row: `task` goes out `every` so many seconds, or at a `crontab` of five fields in UTC.
+
+    A task that has waited for a worker for `expires` seconds is dropped. `queue` of None is the task's own.
+    """
+
+    name: str
+    task: str
+    every: int | None = None
+    crontab: str | None = None
+    expires: int | None = None
+    queue: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        """All but the name, as DeclaredSchedule keeps it."""
+        return {field: value for field, value in asdict(self).items() if field != "name"}
+
+
+def defaults() -> list[Default]:
+    """The table."""
+    sweep, seal = settings.EARSHOT_SWEEP_SECONDS, settings.EARSHOT_SEAL_SECONDS
+    return [
+        # A sweep that waited longer than its interval has been overtaken by the next.
+        Default("Find work that was lost on its way", "audio.sweep_jobs", every=sweep, expires=sweep),
+        Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
+    ]
+
+
+def make(table: list[Default] | None = None) -> None:
+    """Bring the schedules in line with the table; again is the same as once. What people edited stays theirs."""
+    wanted = defaults() if table is None else table
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        found = {task.name: task for task in PeriodicTask.objects.select_related("interval", "crontab")}
+        declared = {row.name: row.values for row in DeclaredSchedule.objects.all()}
+        for default in wanted:
+            task = found.get(default.name)
+            if task is None or _is_ours(task, declared):
+                _write(task or PeriodicTask(name=default.name), default)
+        for name in declared.keys() - {default.name for default in wanted}:
+            if name in found and _is_ours(found[name], declared):
+                found[name].delete()
+                log.info("schedule_removed", name=name)
+            DeclaredSchedule.objects.filter(name=name).delete()
+
+
+def _is_ours(task: PeriodicTask, declared: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether it reads as we last wrote it."""
+    return declared.get(task.name) == _values_of(task)
+
+
+def _values_of(task: PeriodicTask) -> dict[str, Any]:
+    """A schedule in the words of the table; one that the table has no words for is never equal to one of its rows."""
+    interval, crontab = task.interval, task.crontab
+    return {
+        "task": task.task,
+        "every": _seconds(interval) if interval else None,
+        "crontab": _five_fields(crontab) if crontab else None,
+        "expires": task.expire_seconds,
+        "queue": task.queue,
+    }
+
+
+def _write(task: PeriodicTask, default: Default) -> None:
+    if task.pk and _values_of(task) == default.values():
+        return
+    task.task, task.queue, task.expire_seconds = default.task, default.queue, default.expires
+    task.interval = task.crontab = None
+    if default.every is not None:
+        task.interval, _ = IntervalSchedule.objects.get_or_create(every=default.every, period=IntervalSchedule.SECONDS)
+    elif default.crontab is not None:
+        fields = zip(_CRONTAB_FIELDS, default.crontab.split(), strict=True)
+        task.crontab, _ = CrontabSchedule.objects.get_or_create(**dict(fields), timezone="UTC")
+    task.save()
+    DeclaredSchedule.objects.update_or_create(name=default.name, defaults={"values": default.values()})
+    log.info("schedule_written", name=default.name)
+
+
+_CRONTAB_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
+
+def _five_fields(crontab: CrontabSchedule) -> str:
+    fields = " ".join(str(getattr(crontab, field)).replace(" ", "") for field in _CRONTAB_FIELDS)
+    return fields if str(crontab.timezone) == "UTC" else f"{fields} {crontab.timezone}"
+
+
+def _seconds(interval: IntervalSchedule) -> float:
+    return float(interval.schedule.run_every.total_seconds())

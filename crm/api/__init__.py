@@ -1,0 +1,1 @@
+"""The REST views of the desk, a module for each noun."""

@@ -1,0 +1,187 @@
+"""Contacts: created, changed, removed, and found by what is known of them.
+
+What was typed is kept as it was; beside it stand keys, normalised, by which it is found. A phone's key is its
+digits with a leading plus sign where one was typed (or 00 for it): nothing is known here of countries, so
+"040 1234" and "+49 40 1234" are two phones. A name's keys begin at each of its words, without accents and case.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from crm.errors import ContactTaken, UnknownContact
+from crm.models import Contact, ContactIdentity, ContactKey, KeyKind
+from crm.models.contacts import ContactQuerySet
+
+# Of each kind one contact has at most so many; a list in a request is refused beyond that.
+MOST_NAMES = 20
+MOST_PHONES = 50
+MOST_EMAILS = 50
+MOST_IDENTITIES = 500
+# What stands after so many words of a name is found by the words before it only.
+MOST_WORDS = 8
+# E.164 allows fifteen digits; extensions and internal numbers have few.
+PHONE_DIGITS = range(3, 21)
+_LIKE_A_PHONE = re.compile(r"\+?[\s()./-]*\d[\d\s()./-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a contact is called on a platform; both are the caller's own strings and compared as they are."""
+
+    platform: str
+    external_user_id: str
+
+
+def find(tenant_id: int, contact_id: int) -> Contact:
+    """The tenant's contact with this id. Raises UnknownContact."""
+    contact = Contact.objects.of(tenant_id).prefetch_related("identities").filter(pk=contact_id).first()
+    if contact is None:
+        raise UnknownContact(f"There is no contact {contact_id}.")
+    return contact
+
+
+def resolve(tenant_id: int, platform: str, external_user_id: str) -> Contact | None:
+    """Whom the id means on that platform, in one query."""
+    return Contact.objects.with_identity(tenant_id, platform, external_user_id).first()
+
+
+def with_phone(tenant_id: int, phone: str) -> ContactQuerySet:
+    """The tenant's contacts with this phone, however it is written; several may share one."""
+    return Contact.objects.with_key(tenant_id, KeyKind.PHONE, phone_key(phone))
+
+
+def with_email(tenant_id: int, email: str) -> ContactQuerySet:
+    """The tenant's contacts with this e-mail address in any case; several may share one."""
+    return Contact.objects.with_key(tenant_id, KeyKind.EMAIL, email_key(email))
+
+
+def search(tenant_id: int, text: str) -> ContactQuerySet:
+    """The tenant's contacts of whom a word of a name, a phone or an e-mail starts with the text, or an id is it."""
+    starts = [(KeyKind.NAME, name_key(text)), (KeyKind.EMAIL, email_key(text))]
+    if _LIKE_A_PHONE.fullmatch(text):
+        digits = phone_key(text)
+        # Whoever types no plus sign may mean a phone that was kept with one.
+        starts += [(KeyKind.PHONE, digits), (KeyKind.PHONE, f"+{digits.removeprefix('+')}")]
+    said = [(kind, start) for kind, start in starts if start]
+    return Contact.objects.found_by(tenant_id, starts=said, external_user_id=text.strip())
+
+
+def create(
+    tenant_id: int,
+    *,
+    names: Iterable[str] = (),
+    phones: Iterable[str] = (),
+    emails: Iterable[str] = (),
+    identities: Iterable[Identity] = (),
+) -> Contact:
+    """A new contact. Raises ContactTaken when somebody else of the tenant has one of the identities."""
+    with transaction.atomic():
+        contact = Contact(tenant_id=tenant_id, names=list(names), phones=list(phones), emails=list(emails))
+        contact.save(force_insert=True)
+        _write_keys(contact)
+        _write_identities(contact, identities)
+    return find(tenant_id, contact.pk)
+
+
+def change(tenant_id: int, contact_id: int, values: Mapping[str, Any]) -> Contact:
+    """Put whole lists (`names`, `phones`, `emails`, `identities`) in the place of those there; others stay.
+
+    Raises UnknownContact, and ContactTaken as `create` does; nothing is changed then.
+    """
+    typed = {name: list(values[name]) for name in ("names", "phones", "emails") if name in values}
+    with transaction.atomic():
+        # Two changes of one contact follow one another, so that its keys are those of what is kept.
+        contact = Contact.objects.of(tenant_id).select_for_update().filter(pk=contact_id).first()
+        if contact is None:
+            raise UnknownContact(f"There is no contact {contact_id}.")
+        for name, kept in typed.items():
+            setattr(contact, name, kept)
+        contact.save(update_fields=[*typed, "updated_at"])
+        if typed:
+            _write_keys(contact)
+        if "identities" in values:
+            _write_identities(contact, values["identities"])
+    return find(tenant_id, contact_id)
+
+
+def remove(tenant_id: int, contact_id: int) -> None:
+    """Remove a contact with all it was found by. Calls keep its number, which is never given again."""
+    removed, _ = Contact.objects.of(tenant_id).filter(pk=contact_id).delete()
+    if not removed:
+        raise UnknownContact(f"There is no contact {contact_id}.")
+
+
+def name_key(name: str) -> str:
+    """Lower case, without accents, one space between words."""
+    letters = unicodedata.normalize("NFKD", name)
+    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).casefold().split())
+
+
+def name_keys(name: str) -> list[str]:
+    """What the name is found by: all of it, and what is left of it from each of its words."""
+    words = name_key(name).split()
+    return [" ".join(words[first:])[:320] for first in range(min(len(words), MOST_WORDS))]
+
+
+def email_key(email: str) -> str:
+    return unicodedata.normalize("NFKC", email).strip().casefold()[:320]
+
+
+def phone_key(phone: str) -> str:
+    """Its digits, with a leading + if it was typed or 00 stood for it; "" when there are none."""
+    plain = unicodedata.normalize("NFKC", phone).strip()
+    digits = "".join(str(unicodedata.decimal(sign)) for sign in plain if sign.isdecimal())
+    if plain.startswith("00"):
+        return f"+{digits[2:]}"
+    return f"+{digits}" if plain.startswith("+") and digits else digits
+
+
+def is_phone(phone: str) -> bool:
+    """Whether it is digits and what people put between them, neither too few nor too many."""
+    plain = unicodedata.normalize("NFKC", phone).strip()
+    return _LIKE_A_PHONE.fullmatch(plain) is not None and len(phone_key(phone).strip("+")) in PHONE_DIGITS
+
+
+def _write_keys(contact: Contact) -> None:
+    keys = {(KeyKind.NAME, key) for name in contact.names for key in name_keys(name)}
+    keys |= {(KeyKind.PHONE, phone_key(phone)) for phone in contact.phones}
+    keys |= {(KeyKind.EMAIL, email_key(email)) for email in contact.emails}
+    contact.keys.all().delete()
+    ContactKey.objects.bulk_create(
+        ContactKey(tenant_id=contact.tenant_id, contact=contact, kind=kind, value=value) for kind, value in sorted(keys)
+    )
+
+
+def _write_identities(contact: Contact, wanted: Iterable[Identity]) -> None:
+    # In one order everywhere, so that two requests for the same ids do not wait for each other.
+    ordered = sorted(set(wanted), key=lambda identity: (identity.external_user_id, identity.platform))
+    contact.identities.all().delete()
+    try:
+        with transaction.atomic():
+            ContactIdentity.objects.bulk_create(
+                ContactIdentity(
+                    tenant_id=contact.tenant_id,
+                    contact=contact,
+                    platform=identity.platform,
+                    external_user_id=identity.external_user_id,
+                )
+                for identity in ordered
+            )
+    except IntegrityError as taken:
+        raise ContactTaken(
+            "Another contact goes by one of these ids; nothing was changed.",
+            fields={"identities": _taken(contact.tenant_id, ordered)},
+        ) from taken
+
+
+def _taken(tenant_id: int, wanted: list[Identity]) -> list[str]:
+    """Which of them another contact has, in words."""
+    any_of_them = Q(external_user_id__in=[identity.external_user_id for identity in wanted])
+    found = ContactIdentity.objects.filter(any_of_them, tenant_id=tenant_id)
+    return [str(identity) for identity in found if Identity(identity.platform, identity.external_user_id) in wanted]
