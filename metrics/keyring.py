@@ -97,6 +97,11 @@ def digest(tenant_id: int | None, person_key: str) -> str:
     return _digest("forgotten", tenant_id, person_key)
 
 
+def is_open() -> bool:
+    """Whether this process knows the root secret, so that it can make digests without the archive."""
+    return _cache.root is not None
+
+
 def _digest(purpose: str, tenant_id: int | None, person_key: str) -> str:
     """No digest for one purpose tells anything about that for another."""
     tenant = "" if tenant_id is None else str(tenant_id)
