@@ -108,6 +108,7 @@ def sweep() -> None:
                 jobs.dispatch_again(job)
     for session in sessions.unsettled():
         with _one_of_many("session", session.pk):
+            sessions.refuse_forgotten(session)
             sessions.settle(session)
 
 

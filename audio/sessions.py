@@ -108,6 +108,7 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     itself once the last of them has been heard. Raises UnknownSession when it has been erased meanwhile.
     """
     with transaction.atomic():
+        refuse_forgotten(session)
         session = _locked(session)
         highest = _highest_index(session)
         if total_chunks <= highest:
@@ -151,7 +152,8 @@ def settle(session: AudioSession) -> AudioSession:
     """Bring the session's state and totals in line with its chunks; again is the same as once.
 
     The call is told before the row is committed: whatever dies in between, the next settling tells it again, by
-    the sweep if by nobody else. Raises UnknownSession when it has been erased.
+    the sweep if by nobody else. Raises UnknownSession when it has been erased. It makes nothing that an erasure would
+    not find, so whether the person is forgotten is for its callers to ask.
     """
     with transaction.atomic():
         session = _locked(session)
@@ -170,7 +172,6 @@ def settle(session: AudioSession) -> AudioSession:
 
 def _locked(session: AudioSession) -> AudioSession:
     """The session as it is now, for this transaction alone; raises UnknownSession when it has been erased."""
-    refuse_forgotten(session)
     now = AudioSession.objects.select_for_update(no_key=True).filter(pk=session.pk).first()
     if now is None:
         raise UnknownSession(NOT_THERE.format(session_id=session.pk))

@@ -124,7 +124,7 @@ def test_an_object_that_was_on_its_way_while_its_session_was_erased_is_removed(a
 
     uploading = threading.Thread(target=upload)
     with transaction.atomic():
-        forgotten._register._lock(agent.tenant_id, shared=False)
+        forgotten._register._lock(agent.tenant_id)
         uploading.start()
         chunk = wait_until(AudioChunk.objects.first, what="the chunk's row")
         wait_until(lambda: blobs.get(chunk.s3_key), what="the chunk's object")
