@@ -6,5 +6,7 @@
 3. A view names the capability it needs; `request.user.may(…)` looks it up in the one table of roles (`roles.py`).
 4. Staff look after sessions and people in a tenant-scoped admin (`admin/`).
 
+Whom the desk may write nothing of any more stands in `forgotten.py`.
+
 It sees every app below and none of them sees it.
 """

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -100,13 +101,17 @@ def test_another_process_gives_up_a_destroyed_key_in_time(person, monkeypatch):
 
 
 def test_however_many_ask_at_once_a_person_gets_one_key(person):
-    def ask(_):
-        return keyring.pseudonym(7, person)
+    together = threading.Barrier(8)
 
-    with ThreadPoolExecutor(8) as threads:
-        assert len(set(threads.map(ask, range(24)))) == 1
-    as_another_process()
-    assert ask(0) == keyring.known_pseudonym(7, person)
+    def ask(one):
+        together.wait()
+        return keyring.pseudonym(7, one)
+
+    for one in [f"{person} {number}" for number in range(5)]:
+        with ThreadPoolExecutor(8) as threads:
+            said = set(threads.map(ask, [one] * 8))
+        as_another_process()
+        assert said == {keyring.known_pseudonym(7, one)}
 
 
 def test_two_processes_that_ask_at_once_give_a_person_one_key(person):
