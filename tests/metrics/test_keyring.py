@@ -105,7 +105,10 @@ def test_however_many_ask_at_once_a_person_gets_one_key(person):
 
     def ask(one):
         together.wait()
-        return keyring.pseudonym(7, one)
+        try:
+            return keyring.pseudonym(7, one)
+        finally:
+            connection.close()
 
     for one in [f"{person} {number}" for number in range(5)]:
         with ThreadPoolExecutor(8) as threads:
