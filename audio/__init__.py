@@ -13,5 +13,8 @@ The life of a chunk:
 6. Each step is announced to whoever watches (`live.py`, `consumers.py`).
 7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`).
 
+What comes late for somebody who has been erased is dropped: whatever is written of a recording asks
+`sessions.refuse_forgotten` first, and gone is an answer.
+
 States move along the tables of `states.py`. The app imports `calls` and `metrics`, and no app above.
 """

@@ -50,6 +50,14 @@ def get(key: str) -> bytes | None:
         raise StoreUnavailable("The object store did not give the chunk back.") from error
 
 
+def erase(key: str) -> None:
+    """Remove what lies under the key; again is the same as once."""
+    try:
+        _client().delete_object(Bucket=_bucket(), Key=key)
+    except (BotoCoreError, ClientError) as error:
+        raise StoreUnavailable("The object store did not remove the chunk.") from error
+
+
 def _bucket() -> str:
     return str(storages["recordings"].bucket_name)  # type: ignore[attr-defined]
 

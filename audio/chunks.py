@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,6 +24,7 @@ from audio.errors import (
     ChunkConflict,
     EmptyBody,
     StoreUnavailable,
+    UnknownSession,
     UploadInProgress,
     WrongDigest,
 )
@@ -61,8 +62,9 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
 
     Raises BadChunk, EmptyBody, BodyTooLarge, WrongDigest, NotAudio, NoAudio or TooLong and keeps nothing;
     ChunkConflict when other bytes are there already; UploadInProgress or StoreUnavailable when sending it again
-    a moment later will do.
+    a moment later will do; UnknownSession when the session, or whoever recorded it, has been erased.
     """
+    sessions.refuse_forgotten(session)
     received_at = timezone.now()
     if not 0 <= index < sessions.MOST_CHUNKS:
         raise BadChunk(f"A chunk's index is from 0 to {sessions.MOST_CHUNKS - 1}.", fields={"index": [index]})
@@ -85,7 +87,12 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
     if not ours:
         return _same_again(chunk, digest.hex()), False
     _store(chunk, body)
-    return _acknowledge(chunk)
+    try:
+        return _acknowledge(session, chunk)
+    except (UnknownSession, AudioChunk.DoesNotExist):
+        # Erased while the object was on its way: nobody else knows that it is there.
+        blobs.erase(chunk.s3_key)
+        raise UnknownSession(sessions.NOT_THERE.format(session_id=session.pk)) from None
 
 
 def find(session: AudioSession, index: int) -> AudioChunk | None:
@@ -125,9 +132,12 @@ def _described(session: AudioSession, index: int, inspection: Inspection, declar
 def _claim(session: AudioSession, index: int, values: dict[str, Any]) -> tuple[AudioChunk, bool]:
     """The row and whether it is ours to store: made just now, or taken over from an upload that did not end."""
     now, checksum = values["received_at"], values["checksum"]
-    chunk, made = AudioChunk.objects.get_or_create(
-        session=session, chunk_index=index, defaults={**values, "claimed_at": now}
-    )
+    try:
+        chunk, made = AudioChunk.objects.get_or_create(
+            session=session, chunk_index=index, defaults={**values, "claimed_at": now}
+        )
+    except IntegrityError:
+        raise UnknownSession(sessions.NOT_THERE.format(session_id=session.pk)) from None
     if made or chunk.upload_status == UploadStatus.UPLOADED:
         return chunk, made
     stale = now - timedelta(seconds=settings.EARSHOT_UPLOAD_CLAIM_SECONDS)
@@ -157,12 +167,13 @@ def _store(chunk: AudioChunk, body: bytes) -> None:
         raise
 
 
-def _acknowledge(chunk: AudioChunk) -> tuple[AudioChunk, bool]:
+def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, bool]:
     """The moment after which the chunk is never lost: row and job are committed together."""
     still_ours = AudioChunk.objects.filter(
         pk=chunk.pk, claimed_at=chunk.claimed_at, upload_status__in=sources(UPLOAD_MOVES, UploadStatus.UPLOADED)
     )
     with transaction.atomic():
+        sessions.refuse_forgotten(session)
         acknowledged = still_ours.update(
             upload_status=UploadStatus.UPLOADED,
             stored_at=timezone.now(),
@@ -176,7 +187,7 @@ def _acknowledge(chunk: AudioChunk) -> tuple[AudioChunk, bool]:
         # Announced before the job is dispatched, so that watchers hear of the one before the other.
         transaction.on_commit(lambda: progress.announce("chunk_stored", chunk))
         jobs.create(chunk, JobKind.ANALYSIS)
-        sessions.settle(chunk.session_id)
+        sessions.settle(session)
     log.info(
         "chunk_stored",
         session_id=str(chunk.session_id),

@@ -21,6 +21,10 @@ class UnknownSession(AudioError):
     code = "unknown_session"
 
 
+class PersonForgotten(UnknownSession):
+    """Whoever recorded it has been erased; to whoever asks, there is no such session."""
+
+
 class UnknownChunk(AudioError):
     code = "unknown_chunk"
 

@@ -15,20 +15,23 @@ from audio.analysis import decoding, voice_activity
 from audio.analysis.decoding import Sound
 from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
 from audio.analysis.transcription import Transcriber, Utterance
-from audio.errors import AudioError, RetryableAudioError, TooLong, Undecodable
+from audio.errors import AudioError, RetryableAudioError, TooLong, Undecodable, UnknownSession
 from audio.models import AnalysisJob, AudioChunk
 from audio.states import JobKind, ProcessingStatus
 from calls import conversations
 from calls.documents import Segment, Word, segment_id_of
-from calls.errors import CallError, RetryableCallError, UnknownCall
+from calls.errors import CallError, PersonForgotten, RetryableCallError, UnknownCall
 from metrics import timings
+from metrics.errors import RetryableMetricsError
 
 log = structlog.get_logger("earshot.hearing")
 
 # Nothing is wrong with the chunk: a store is away. Such attempts do not count.
-PASSING = (RetryableAudioError, RetryableCallError, OperationalError)
+PASSING = (RetryableAudioError, RetryableCallError, RetryableMetricsError, OperationalError)
 # Trying again is no use: the bytes will not change, and a call that was deleted does not come back.
 LASTING = (Undecodable, TooLong, UnknownCall)
+# The chunk, or whoever is heard in it, has been erased meanwhile: what was found out is dropped.
+GONE = (UnknownSession, PersonForgotten, AnalysisJob.DoesNotExist, AudioChunk.DoesNotExist)
 # Opus frames and resampling leave a decode this much off what was declared without anything being lost.
 TOLERATED_SHORTFALL_SECONDS = 0.1
 SIDES = ("agent", "client")
@@ -39,28 +42,37 @@ T = TypeVar("T")
 
 def work(job_id: int, *, task_id: str) -> None:
     """Do one job, if it is still to be done."""
-    job = progress.begin(job_id, task_id=task_id)
-    if job is None:
-        return
-    with structlog.contextvars.bound_contextvars(
-        session_id=str(job.chunk.session_id), chunk_index=job.chunk.chunk_index, attempt=job.attempts
-    ):
-        try:
-            with jobs.lease_kept(job):
-                WORK[JobKind(job.kind)](job)
-        except PASSING as error:
-            log.warning("job_postponed", kind=job.kind, error=type(error).__name__)
-            jobs.put_back(job, error=_said_of(error), attempt_counts=False)
-        except (AnalysisJob.DoesNotExist, AudioChunk.DoesNotExist):
-            log.info("chunk_gone", kind=job.kind)
-        except LASTING as error:
-            progress.give_up(job, error=error.message)
-        except Exception as error:
-            log.exception("job_attempt_failed", kind=job.kind)
-            if jobs.is_exhausted(job):
-                progress.give_up(job, error=_said_of(error))
-            else:
-                jobs.put_back(job, error=_said_of(error), attempt_counts=True)
+    try:
+        job = progress.begin(job_id, task_id=task_id)
+        if job is not None:
+            with structlog.contextvars.bound_contextvars(
+                session_id=str(job.chunk.session_id), chunk_index=job.chunk.chunk_index, attempt=job.attempts
+            ):
+                _attempt(job)
+    except GONE:
+        log.info("chunk_gone", job_id=job_id)
+    except RetryableMetricsError as error:
+        # Whether somebody has been erased cannot be told at this moment. The sweep sends the job again.
+        log.warning("job_postponed", job_id=job_id, error=type(error).__name__)
+
+
+def _attempt(job: AnalysisJob) -> None:
+    try:
+        with jobs.lease_kept(job):
+            WORK[JobKind(job.kind)](job)
+    except GONE:
+        raise
+    except PASSING as error:
+        log.warning("job_postponed", kind=job.kind, error=type(error).__name__)
+        jobs.put_back(job, error=_said_of(error), attempt_counts=False)
+    except LASTING as error:
+        progress.give_up(job, error=error.message)
+    except Exception as error:
+        log.exception("job_attempt_failed", kind=job.kind)
+        if jobs.is_exhausted(job):
+            progress.give_up(job, error=_said_of(error))
+        else:
+            jobs.put_back(job, error=_said_of(error), attempt_counts=True)
 
 
 def analyse(job: AnalysisJob) -> None:
@@ -79,6 +91,7 @@ def analyse(job: AnalysisJob) -> None:
         },
     )
     with transaction.atomic():
+        sessions.refuse_forgotten(chunk.session)
         if not jobs.complete(job):
             return
         chunk = progress.change(
@@ -100,7 +113,7 @@ def transcribe(job: AnalysisJob) -> None:
     The call is written before the row: whatever dies in between, the next attempt puts the same segments in the
     place of these.
     """
-    chunk = job.chunk
+    chunk, session = job.chunk, job.chunk.session
     stages = _Stages()
     engine = PocketsphinxTranscriber()
     sound = _decode(chunk)
@@ -113,8 +126,8 @@ def transcribe(job: AnalysisJob) -> None:
     if not jobs.is_held(job):
         # The lease ran out meanwhile: whoever has the job now writes the call.
         return
-    session = chunk.session
-    conversations.store_chunk_segments(
+    sessions.refuse_forgotten(session)
+    segments = conversations.store_chunk_segments(
         tenant_id=session.tenant_id,
         call_id=session.call_id,
         chunk_index=chunk.chunk_index,
@@ -123,6 +136,7 @@ def transcribe(job: AnalysisJob) -> None:
     )
     now = timezone.now()
     with transaction.atomic():
+        sessions.refuse_forgotten(session)
         if not jobs.complete(job):
             return
         chunk = progress.change(
@@ -135,7 +149,7 @@ def transcribe(job: AnalysisJob) -> None:
             error="",
         )
         transaction.on_commit(lambda: _announce_words(chunk, segments))
-        sessions.settle(session.pk)
+        sessions.settle(session)
 
 
 WORK: dict[JobKind, Callable[[AnalysisJob], None]] = {

@@ -19,6 +19,7 @@ from audio.states import (
     UploadStatus,
     sources,
 )
+from metrics import person_keys
 
 
 class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
@@ -90,6 +91,11 @@ class AudioSession(models.Model):
 
     def __str__(self) -> str:
         return f"Recording {str(self.pk)[:8]}"
+
+    @property
+    def person_key(self) -> str:
+        """Whose recording it is, to the keyring and the registers of the forgotten."""
+        return person_keys.of_user(self.user_id)
 
 
 class AudioChunkQuerySet(models.QuerySet["AudioChunk"]):

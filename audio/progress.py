@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from audio import jobs, live, sessions
-from audio.errors import ChunkBusy
+from audio.errors import ChunkBusy, UnknownSession
 from audio.models import AnalysisJob, AudioChunk
 from audio.serializers import ChunkSerializer
 from audio.states import PROCESSING_MOVES, JobKind, ProcessingStatus
@@ -36,8 +36,14 @@ _UNHEARD: dict[str, Any] = {
 
 
 def begin(job_id: int, *, task_id: str) -> AnalysisJob | None:
-    """Claim the job and show its chunk as being worked on, both or neither. None when it is not to be had."""
+    """Claim the job and show its chunk as being worked on, both or neither. None when it is not to be had.
+
+    Raises UnknownSession when whoever recorded it has been erased.
+    """
     with transaction.atomic():
+        waiting = AnalysisJob.objects.select_related("chunk__session").filter(pk=job_id).first()
+        if waiting is not None:
+            sessions.refuse_forgotten(waiting.chunk.session)
         job = jobs.claim(job_id, task_id=task_id)
         if job is not None:
             change(job.chunk, _all_stages(job, "running"), processing_status=ProcessingStatus.PROCESSING)
@@ -63,7 +69,9 @@ def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk
 
 def give_up(job: AnalysisJob, *, error: str) -> None:
     """End the job and its chunk without a result, visibly; nothing else waits for them."""
+    session = job.chunk.session
     with transaction.atomic():
+        sessions.refuse_forgotten(session)
         if not jobs.fail(job, error=error):
             return
         chunk = change(
@@ -74,18 +82,20 @@ def give_up(job: AnalysisJob, *, error: str) -> None:
             processed_at=timezone.now(),
         )
         transaction.on_commit(lambda: announce("chunk_processed", chunk))
-        sessions.settle(chunk.session_id)
+        sessions.settle(session)
     log.error("chunk_failed", kind=job.kind, job_id=job.pk, attempts=job.attempts)
 
 
 def try_again(chunk: AudioChunk) -> None:
     """Hear a chunk again from the start, at a person's wish. Raises ChunkBusy unless its hearing has ended."""
+    session = chunk.session
     with transaction.atomic():
+        sessions.refuse_forgotten(session)
         # For watchers it is as it was when it had just been stored; they hear of it before the workers do.
         transaction.on_commit(lambda: announce("chunk_stored", chunk))
         jobs.create(chunk, JobKind.ANALYSIS)
         chunk = change(chunk, {}, **_UNHEARD)
-        sessions.settle(chunk.session_id)
+        sessions.settle(session)
 
 
 def sweep() -> None:
@@ -96,15 +106,18 @@ def sweep() -> None:
                 give_up(job, error=WORKER_DIED)
             else:
                 jobs.dispatch_again(job)
-    for session_id in sessions.unsettled():
-        with _one_of_many("session", session_id):
-            sessions.settle(session_id)
+    for session in sessions.unsettled():
+        with _one_of_many("session", session.pk):
+            sessions.refuse_forgotten(session)
+            sessions.settle(session)
 
 
 @contextmanager
 def _one_of_many(kind: str, identity: object) -> Iterator[None]:
     try:
         yield
+    except UnknownSession:
+        log.info("session_gone", kind=kind, id=str(identity))
     except Exception:
         # Whatever is wrong with this one, the next sweep tries it again.
         log.exception("not_swept", kind=kind, id=str(identity))

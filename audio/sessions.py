@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from audio import live
-from audio.errors import ChunksOwed, SessionConflict, UnknownSession
+from audio import forgotten, live
+from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, UnknownSession
 from audio.models import AudioSession
 from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, sources
 from calls import conversations
@@ -19,6 +19,7 @@ from calls.errors import CallTaken
 
 log = structlog.get_logger("earshot.sessions")
 
+NOT_THERE = "There is no recording session {session_id} that you may see."
 # Three and a half days of thirty-second chunks.
 MOST_CHUNKS = 10_000
 # Of the chunks that are owed, so many are named in an answer or an event.
@@ -40,10 +41,13 @@ def start(
     """Begin a recording and open its call. Returns the session and whether it is new.
 
     The same `session_id` again answers the same session, so that a recorder may repeat a request whose answer
-    it never saw. Raises SessionConflict when the id belongs to somebody else.
+    it never saw. Raises SessionConflict when the id belongs to somebody else, PersonForgotten when the user has been
+    erased.
     """
     if session_id is not None and (known := AudioSession.objects.filter(pk=session_id).first()):
-        return _same_again(user, known), False
+        same = _same_again(user, known)
+        refuse_forgotten(same)
+        return same, False
     details = dict(call or {})
     session_id = session_id or uuid.uuid4()
     session = AudioSession(
@@ -58,6 +62,7 @@ def start(
     )
     try:
         with transaction.atomic():
+            refuse_forgotten(session)
             session.save(force_insert=True)
             # Within the transaction: a call that cannot be opened takes the row with it, so that all of it can be
             # asked for again.
@@ -83,18 +88,28 @@ def find(user: Any, session_id: uuid.UUID) -> AudioSession:
     """A session that this user may see; raises UnknownSession for any other."""
     session = AudioSession.objects.visible_to(user).filter(pk=session_id).first()
     if session is None:
-        raise UnknownSession(f"There is no recording session {session_id} that you may see.")
+        raise UnknownSession(NOT_THERE.format(session_id=session_id))
     return session
+
+
+def refuse_forgotten(session: AudioSession) -> None:
+    """Raises PersonForgotten when whoever recorded the session has been erased.
+
+    Within a transaction that writes of the session, before it locks anything: nobody is forgotten until it ends.
+    """
+    if forgotten.is_forgotten(session.tenant_id, session.person_key):
+        raise PersonForgotten(NOT_THERE.format(session_id=session.pk))
 
 
 def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     """Take the recorder's word that there are `total_chunks` chunks, and end the session if it is all there.
 
     The total is remembered either way: raises ChunksOwed when chunks are missing, and the session then ends by
-    itself once the last of them has been heard.
+    itself once the last of them has been heard. Raises UnknownSession when it has been erased meanwhile.
     """
     with transaction.atomic():
-        session = AudioSession.objects.select_for_update(no_key=True).get(pk=session.pk)
+        refuse_forgotten(session)
+        session = _locked(session)
         highest = _highest_index(session)
         if total_chunks <= highest:
             raise SessionConflict(
@@ -116,7 +131,7 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
             total_chunks=total_chunks,
             owed=missing[:MOST_NAMED],
         )
-    session = settle(session.pk)
+    session = settle(session)
     if missing:
         raise ChunksOwed(
             f"{len(missing)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",
@@ -133,14 +148,15 @@ def owed(session: AudioSession) -> list[int]:
     return [index for index in range(session.total_chunks) if index not in stored]
 
 
-def settle(session_id: uuid.UUID) -> AudioSession:
+def settle(session: AudioSession) -> AudioSession:
     """Bring the session's state and totals in line with its chunks; again is the same as once.
 
     The call is told before the row is committed: whatever dies in between, the next settling tells it again, by
-    the sweep if by nobody else.
+    the sweep if by nobody else. Raises UnknownSession when it has been erased. It makes nothing that an erasure would
+    not find, so whether the person is forgotten is for its callers to ask.
     """
     with transaction.atomic():
-        session = AudioSession.objects.select_for_update(no_key=True).get(pk=session_id)
+        session = _locked(session)
         session.total_duration_seconds = session.chunks.stored().aggregate(sum=Sum("duration_seconds"))["sum"] or 0
         session.save(update_fields=["total_duration_seconds", "updated_at"])
         if session.total_chunks is None:
@@ -152,6 +168,14 @@ def settle(session_id: uuid.UUID) -> AudioSession:
             return session
         _end(session)
     return session
+
+
+def _locked(session: AudioSession) -> AudioSession:
+    """The session as it is now, for this transaction alone; raises UnknownSession when it has been erased."""
+    now = AudioSession.objects.select_for_update(no_key=True).filter(pk=session.pk).first()
+    if now is None:
+        raise UnknownSession(NOT_THERE.format(session_id=session.pk))
+    return now
 
 
 def _raise_total(session: AudioSession) -> None:
@@ -167,10 +191,10 @@ def _highest_index(session: AudioSession) -> int:
     return -1 if highest is None else highest
 
 
-def unsettled() -> list[uuid.UUID]:
+def unsettled() -> list[AudioSession]:
     """Sessions that have all they wait for and have not ended: something was away when they were to be settled."""
     due = AudioSession.objects.due_to_end().filter(updated_at__lt=timezone.now() - SETTLED_WITHIN)
-    return list(due.order_by("updated_at").values_list("pk", flat=True)[:MOST_SWEPT])
+    return list(due.order_by("updated_at")[:MOST_SWEPT])
 
 
 def _end(session: AudioSession) -> None:

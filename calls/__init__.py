@@ -6,6 +6,9 @@
 3. The source ends the call (`conversations.finish_call`).
 4. Reading a call with its words is one query (`conversations.read_call`, `GET /api/calls/{call_id}`).
 
+Nothing is opened or taken in about somebody who has been erased (`forgotten.py`); where the two sides are known, only
+the words of the one who was are left out.
+
 The shapes are in `documents.py`; `store.py` is the one door to the collection. It does not know where the words
 came from, and of the apps imports metrics alone.
 """

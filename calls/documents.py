@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
+from metrics import person_keys
+
 CallState = Literal["in_progress", "completed", "failed"]
 
 
@@ -57,6 +59,26 @@ class Call(TypedDict):
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+class People(TypedDict):
+    """Whom a call is about."""
+
+    user_id: int | None
+    contact_id: int | None
+    platform: str
+    external_user_id: str | None
+
+
+def people_by_side(people: People) -> dict[str, set[str]]:
+    """Speaker → the person keys of whom that is, where one knows who speaks."""
+    user_id, contact_id, external_user_id = people["user_id"], people["contact_id"], people["external_user_id"]
+    clients = set()
+    if contact_id is not None:
+        clients.add(person_keys.of_contact(contact_id))
+    if external_user_id:
+        clients.add(person_keys.of_external(people["platform"], external_user_id))
+    return {"agent": set() if user_id is None else {person_keys.of_user(user_id)}, "client": clients}
 
 
 _NUMBER = {"bsonType": ["int", "long", "double"]}

@@ -18,6 +18,10 @@ class UnknownCall(CallError):
     code = "unknown_call"
 
 
+class PersonForgotten(UnknownCall):
+    """Somebody whom the call is about has been erased; to whoever asks, there is no such call."""
+
+
 class CallTaken(CallError):
     """The call holds another recording."""
 

@@ -18,7 +18,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from calls.documents import VALIDATOR, Call, Segment
+from calls.documents import VALIDATOR, Call, People, Segment
 from calls.errors import RetryableCallError
 
 DEADLINE_MS = 5000
@@ -74,6 +74,14 @@ def find(filters: Mapping[str, Any]) -> Call | None:
     """One call with its whole conversation, in one query; not those deleted."""
     found = _calls().find_one({**filters, "deleted": 0}, {"_id": False}, max_time_ms=DEADLINE_MS)
     return cast("Call | None", found)
+
+
+@_reachable()
+def people_of(*, tenant_id: int, call_id: str) -> People | None:
+    """Whom the call is about, without its conversation; None when there is no such call."""
+    fields = dict.fromkeys(People.__annotations__, True)
+    found = _calls().find_one(_one(tenant_id, call_id), {**fields, "_id": False}, max_time_ms=DEADLINE_MS)
+    return cast("People | None", found)
 
 
 @_reachable()

@@ -7,5 +7,7 @@
 4. Customers are contacts (`contacts.py`), found by name, phone, e-mail or what a platform calls them.
 5. Staff look after sessions and people in a tenant-scoped admin (`admin/`).
 
+Whom the desk may write nothing of any more stands in `forgotten.py`.
+
 It sees every app below and none of them sees it.
 """

@@ -6,5 +6,13 @@
 3. `timings.summary()` reads the sketches of all processes as one: percentiles are taken from the merged counts,
    never averaged.
 
-It knows no call, no recording and no person, and imports no other app.
+It also keeps what every floor above needs for forgetting people:
+
+4. The archive (`archive.py`) outlives the databases and is in no dump of theirs. Each person has a key there; the
+   keyring (`keyring.py`) makes pseudonyms by it, and destroying the key unlinks them for good (`person_keys.py` says
+   how a person is named to it).
+5. Whose data may not be written any more stands in registers (`registers.py`), one for each app, which the app asks
+   through its own `forgotten.py` before it writes.
+
+It knows no call and no recording, no person beyond an id, and imports no other app.
 """

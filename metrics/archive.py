@@ -22,7 +22,7 @@ from metrics.errors import ArchiveConflict, ArchiveUnavailable
 # A missing bucket is not among them: then nothing can be said about what is there.
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-_NO_VERSIONS = {"NotImplemented", "MethodNotAllowed", "501", "405"}
+_NO_VERSIONS = {"NotImplemented", "MethodNotAllowed"}
 # How many objects are read or written side by side; well under the client's pool of connections.
 AT_ONCE = 16
 

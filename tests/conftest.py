@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from calls import store
+from metrics import archive, keyring
 from tests.builders import bearer, make_session, make_tenant, make_user
 from tests.running import RunningStack
 
@@ -62,6 +63,18 @@ def api(agent):
 @pytest.fixture
 def session(agent):
     return make_session(agent)
+
+
+@pytest.fixture
+def archive_away(settings):
+    """The archive does not answer, and this process has read nothing of it."""
+    there = settings.STORAGES["archive"]
+    options = {**there["OPTIONS"], "endpoint_url": "http://127.0.0.1:9"}
+    archive._client.cache_clear()
+    keyring._cache.forget()
+    settings.STORAGES = {**settings.STORAGES, "archive": {**there, "OPTIONS": options}}
+    yield
+    archive._client.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.core.files.storage import storages
 
 from metrics import archive
 from metrics.errors import ArchiveConflict, ArchiveUnavailable, RetryableMetricsError
@@ -16,21 +15,7 @@ _folders = itertools.count(1)
 
 @pytest.fixture
 def folder():
-    name = f"tests-{next(_folders)}"
-    yield name
-    with ThreadPoolExecutor(archive.AT_ONCE) as threads:
-        # Past the door's turns, which a thousand names need not wait for.
-        list(threads.map(storages["archive"].delete, archive.names(f"{name}/")))
-
-
-@pytest.fixture
-def archive_away(settings):
-    archive_settings = settings.STORAGES["archive"]
-    options = {**archive_settings["OPTIONS"], "endpoint_url": "http://127.0.0.1:9"}
-    archive._client.cache_clear()
-    settings.STORAGES = {**settings.STORAGES, "archive": {**archive_settings, "OPTIONS": options}}
-    yield
-    archive._client.cache_clear()
+    return f"tests-{next(_folders)}"
 
 
 def test_what_is_written_can_be_read_until_it_is_erased(folder):

@@ -1,12 +1,18 @@
 """Pseudonyms and their keys, against the archive itself."""
 
 import itertools
+import os
 import re
+import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
 
 from metrics import archive, keyring, person_keys
 from metrics.errors import BadPersonKey, KeyringLost
@@ -95,13 +101,55 @@ def test_another_process_gives_up_a_destroyed_key_in_time(person, monkeypatch):
 
 
 def test_however_many_ask_at_once_a_person_gets_one_key(person):
-    def ask(_):
-        return keyring.pseudonym(7, person)
+    together = threading.Barrier(8)
 
-    with ThreadPoolExecutor(8) as threads:
-        assert len(set(threads.map(ask, range(24)))) == 1
-    as_another_process()
-    assert ask(0) == keyring.known_pseudonym(7, person)
+    def ask(one):
+        together.wait()
+        try:
+            return keyring.pseudonym(7, one)
+        finally:
+            connection.close()
+
+    for one in [f"{person} {number}" for number in range(5)]:
+        with ThreadPoolExecutor(8) as threads:
+            said = set(threads.map(ask, [one] * 8))
+        as_another_process()
+        assert said == {keyring.known_pseudonym(7, one)}
+
+
+def test_two_processes_that_ask_at_once_give_a_person_one_key(person):
+    """Each starts Django, says so, and asks when all have."""
+    asks = f"""
+import django, sys
+django.setup()
+from metrics import keyring
+keyring.create()
+print("ready", flush=True)
+sys.stdin.readline()
+print(keyring.pseudonym(7, {person!r}), flush=True)
+"""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "EARSHOT_DATABASE_URL": database_of_tests(),
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", asks], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+    for process in processes:
+        process.stdin.write("now\n")
+        process.stdin.flush()
+    said = {process.communicate(timeout=60)[0] for process in processes}
+    assert said == {keyring.known_pseudonym(7, person) + "\n"}
+
+
+def database_of_tests():
+    parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+    return make_conninfo(**{name: connection.settings_dict[ours] for name, ours in parts.items()})
 
 
 def test_a_thousand_entries_are_named_in_order_and_each_person_has_one_key(person):
