@@ -35,6 +35,8 @@ _KEEPING = {
 def describe(kind: Kind, place: Place, binary: Binary, port: int, environment: dict[str, str]) -> Server:
     if kind is DURABLE:
         place.refuse_older(kind.name, binary.version, kind.title)
+        # It reads what older versions wrote, and writes it anew in its own way.
+        place.remember_version(kind.name, binary.version)
     password = place.secret("redis-password")
     address = f"redis://:{password}@127.0.0.1:{port}/0"
     program = Program(
