@@ -17,16 +17,20 @@ from config.stack.screen import Failure
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
 _PR_GET_SECUREBITS = 27
+_PR_SET_SECUREBITS = 28
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
-# linux/securebits.h: no process may hand capabilities on.
+# linux/securebits.h: a change of user leaves capabilities alone, and access(2), with which PostgreSQL looks at its
+# own files, counts them; that this is forbidden for good; that no process may hand capabilities on.
+_NO_SETUID_FIXUP = 1 << 2
+_NO_SETUID_FIXUP_LOCKED = 1 << 3
 _NO_CAP_AMBIENT_RAISE = 1 << 6
 # linux/capability.h: passing any directory and reading any file; and writing them too, which containers often
 # have without the first.
 _CAP_DAC_READ_SEARCH = 2
 _CAP_DAC_OVERRIDE = 1
+_CAP_SETPCAP = 8
 _CAPABILITY_VERSION_3 = 0x20080522
 # Loaded here, because between fork and exec nothing may be imported or looked up.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -59,7 +63,8 @@ class Account:
         if _libc is None or self.capability is None:
             raise OSError("no capability to keep")
         bit = 1 << self.capability
-        _checked(_libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        secure = _libc.prctl(_PR_GET_SECUREBITS, 0, 0, 0, 0)
+        _checked(_libc.prctl(_PR_SET_SECUREBITS, secure | _NO_SETUID_FIXUP, 0, 0, 0))
         os.setgroups([])
         os.setgid(self.group)
         os.setuid(self.user)
@@ -72,10 +77,13 @@ class Account:
 
 def capability_to_pass() -> int | None:
     """The smallest right of ours that lets another user pass closed directories; None where it cannot be given."""
-    if _libc is None or _libc.prctl(_PR_GET_SECUREBITS, 0, 0, 0, 0) & _NO_CAP_AMBIENT_RAISE:
+    if _libc is None:
         return None
+    secure = _libc.prctl(_PR_GET_SECUREBITS, 0, 0, 0, 0)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     ours = int(status["CapPrm"], 16) & int(status["CapBnd"], 16)
+    if secure & (_NO_SETUID_FIXUP_LOCKED | _NO_CAP_AMBIENT_RAISE) or not ours & 1 << _CAP_SETPCAP:
+        return None
     return next((number for number in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE) if ours & 1 << number), None)
 
 
