@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import Signals
 
 from config.stack import applications, layout
-from config.stack.place import PASSABLE, Place, port_problem, write_pairs
+from config.stack.place import PASSABLE, Place, data_directory, port_problem, write_pairs
 from config.stack.processes import Child, Program
 from config.stack.screen import Failure, Screen
 from config.stack.servers import start_servers
@@ -19,11 +19,6 @@ from config.stack.supervisor import Supervisor
 
 _DEMO_USERS = "demo-agent, demo-supervisor, demo-admin, demo-privacy, other-supervisor"
 _READY_SECONDS = 60.0
-
-
-def data_directory(environment: Mapping[str, str]) -> Path:
-    """EARSHOT_DATA as an absolute path; `var` in the checkout when it is not set."""
-    return Path(environment.get("EARSHOT_DATA") or applications.ROOT / "var").resolve()
 
 
 async def run(environment: Mapping[str, str], screen: Screen) -> int:

@@ -16,7 +16,10 @@ from pathlib import Path
 
 from config.stack.screen import Failure
 
+ROOT = Path(__file__).resolve().parents[2]
 DIRECTORIES = ("postgres", "mongodb", "redis", "cache", "objects", "logs", "run", "secrets")
+# What else Earshot puts there, some of it not before it is needed.
+OTHERS = ("version", "demo-password", "static")
 SECRETS = (
     "secret-key",
     "postgres-password",
@@ -39,6 +42,11 @@ GIBIBYTE = 2**30
 LEAST_FREE_BYTES = GIBIBYTE
 # An agent's working day is about 0.25 GiB of sound (240 kB for 30 s): ten of them fill this in two days.
 COMFORTABLE_FREE_BYTES = 5 * GIBIBYTE
+
+
+def data_directory(environment: Mapping[str, str]) -> Path:
+    """EARSHOT_DATA as an absolute path; `var` in the checkout when it is not set."""
+    return Path(environment.get("EARSHOT_DATA") or ROOT / "var").resolve()
 
 
 @dataclass(frozen=True, slots=True)
