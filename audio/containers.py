@@ -127,7 +127,7 @@ def open_container(body: bytes, container: Container) -> InputContainer:
     """
     if container is M4A:
         _refuse_long_sample_tables(body)
-    return av.open(
+    source: InputContainer = av.open(
         BytesIO(body),
         mode="r",
         format=container.ffmpeg_format,
@@ -135,6 +135,7 @@ def open_container(body: bytes, container: Container) -> InputContainer:
         **_TAGS,
         io_open=_open_nothing_else,
     )
+    return source
 
 
 def first_audio(source: InputContainer) -> AudioStream:

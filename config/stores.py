@@ -1,4 +1,4 @@
-"""Makes everything that the stores beside PostgreSQL need; migrations make the rest."""
+"""What the stores beside PostgreSQL need, made and looked for; migrations make the rest."""
 
 from collections.abc import Callable
 
@@ -9,4 +9,10 @@ from calls import store
 STORES: dict[str, Callable[[], None]] = {
     "MongoDB collection of calls, its validator and indexes": store.create,
     "Bucket for recordings": blobs.create,
+}
+
+# The same for `manage.py doctor`: what a person reads → the verb that says what is missing.
+CHECKS: dict[str, Callable[[], list[str]]] = {
+    "Calls": store.check,
+    "Bucket": blobs.check,
 }

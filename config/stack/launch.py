@@ -38,7 +38,7 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
             addresses = await start_servers(
                 place, environment, lock=lock, avoid=frozenset({port}), keep=keep, screen=screen
             )
-            told = _told_to_children(place, environment, addresses, port=port, url=url)
+            told = _told_to_children(place, environment, addresses, host=host, port=port, url=url)
             write_pairs(place / "run" / "env", told)
             variables = {**environment, **told, "EARSHOT_DATA": str(place.root)}
             demo = environment.get("EARSHOT_DEMO", "").lower() in {"1", "true", "yes", "on"}
@@ -171,12 +171,13 @@ async def _start_applications(
 
 
 def _told_to_children(
-    place: Place, environment: Mapping[str, str], addresses: Mapping[str, str], *, port: int, url: str
+    place: Place, environment: Mapping[str, str], addresses: Mapping[str, str], *, host: str, port: int, url: str
 ) -> dict[str, str]:
     """The variables of `run/env`: what every command of this stack needs to know."""
     told = {
         **addresses,
         "EARSHOT_SECRET_KEY": environment.get("EARSHOT_SECRET_KEY") or place.secret("secret-key"),
+        "EARSHOT_HOST": host,
         "EARSHOT_PORT": str(port),
         "EARSHOT_URL": url,
     }

@@ -275,6 +275,7 @@ def test_run_tells_its_steps_keeps_its_processes_alive_and_stops_in_order(checko
     assert (home / "run" / "env").stat().st_mode & 0o777 == 0o600
     assert {name for name in told if not name.endswith(("_URL", "_KEY"))} == {
         "EARSHOT_S3_ENDPOINT",
+        "EARSHOT_HOST",
         "EARSHOT_PORT",
         "EARSHOT_DEMO",
     }
