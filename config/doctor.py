@@ -47,6 +47,8 @@ MANY_WAITING = 500
 SHORTEST_SECRET_KEY = 32
 # The first question also opens the connection.
 _ASKED = 3
+# A worker on a busy machine takes its time to say that it is there.
+_WORKERS_SECONDS = 2.0
 _START = "Start everything with `make run`, or name a server of your own in {} (docs/settings.md)."
 
 
@@ -64,6 +66,9 @@ class Finding:
     said: str
     cure: str = ""
 
+
+# Tasks name their queues. Loaded here, because two checks at once would each find only some of them.
+app.loader.import_default_modules()
 
 Check = Callable[[], Iterable[Finding]]
 ok = partial(Finding, State.OK)
@@ -224,7 +229,7 @@ def check_disk() -> Iterator[Finding]:
 
 def check_workers() -> Iterator[Finding]:
     """Whether each queue that a task of ours goes to has somebody who takes from it."""
-    served = app.control.inspect(timeout=1.0).active_queues() or {}
+    served = app.control.inspect(timeout=_WORKERS_SECONDS).active_queues() or {}
     taken = {queue["name"] for queues in served.values() for queue in queues}
     if idle := sorted(queues_of_tasks() - taken):
         yield warning(
@@ -255,7 +260,6 @@ def check_queues() -> Iterator[Finding]:
 
 def queues_of_tasks() -> set[str]:
     """Every queue that a task of ours is sent to."""
-    app.loader.import_default_modules()
     ours = [task for name, task in app.tasks.items() if not name.startswith("celery.")]
     return {getattr(task, "queue", None) or settings.CELERY_TASK_DEFAULT_QUEUE for task in ours}
 
