@@ -2,9 +2,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# For what has to run also where there is no environment yet, or none any more.
+ANY_PYTHON = $(or $(wildcard $(BIN)/python),$(PYTHON))
 export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,0)
 
-.PHONY: help run install install-dev test check format lock clean
+# Where nothing can be kept in the home directory, packages are kept beside the environment.
+ifneq ($(shell for d in "$$HOME" "$$HOME/.cache" "$$HOME/.cache/uv"; do [ ! -e "$$d" ] || [ -w "$$d" ] || echo closed; done; [ -d "$$HOME" ] || echo none),)
+export UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
+export PIP_NO_CACHE_DIR ?= 1
+endif
+
+.PHONY: help run install install-dev test test-full chromium check format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,9 +24,22 @@ install: .venv/runtime-ready ## Make .venv with what running needs
 
 install-dev: .venv/dev-ready ## Make .venv with what testing needs too
 
-test: install-dev ## Run all tests on servers of their own
+test: install-dev $(if $(TESTS),$(if $(findstring browser,$(TESTS)),chromium),chromium) ## Run all tests on servers of their own
 	@$$(ls $(BIN)/../lib/python3.*/site-packages/playwright/driver/node) --test tests/browser/*.test.mjs
 	@EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov)
+
+test-full: export EARSHOT_TEST_SCALE = full
+test-full: test ## The same tests, at full scale
+
+# The pages are tested in a real browser, which no Python package brings along. Without one those tests are skipped,
+# unless CI=true says that nothing may be.
+chromium:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium by apt-get, to test the pages in"; \
+	  if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >.venv/chromium.log 2>&1; then \
+	    echo "That failed; .venv/chromium.log says why."; [ "$$CI" != true ]; \
+	  fi; \
+	fi
 
 check: install-dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -33,11 +54,14 @@ lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --no-dev -o requirements.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate -o requirements-dev.lock
 
-clean: ## Remove .venv, caches and this checkout's data
-	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+clean: ## Remove .venv and caches; with DATA=1 the data too
+	@$(if $(filter 1,$(DATA)),$(ANY_PYTHON) -m config.stack.removal,echo "The data stays; make clean DATA=1 removes it too.")
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .venv/bin/uv: bootstrap.lock
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12), (3, 13)) else f"Earshot needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) on the PATH. Earshot needs Python 3.11, 3.12 or 3.13; on Debian and Ubuntu: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -I config/stack/supported.py
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Making .venv"
 	@$(PYTHON) -m venv .venv

@@ -16,8 +16,12 @@ def main() -> None:
         ) from missing
     from django.db import OperationalError  # noqa: PLC0415
 
+    from config.environment import SettingError  # noqa: PLC0415
+
     try:
         execute_from_command_line(sys.argv)
+    except SettingError as error:
+        raise SystemExit(str(error)) from error
     except OperationalError as error:
         raise SystemExit(
             f"PostgreSQL does not answer ({str(error).splitlines()[0]}). Start everything with `make run`, "

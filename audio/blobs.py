@@ -3,6 +3,8 @@
 Idempotency and content types live in the database; the store is trusted with bytes under a key and nothing else.
 """
 
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
@@ -27,6 +29,27 @@ def create() -> None:
 def ping() -> None:
     """Raises when the bucket is not there or does not answer."""
     _client().head_bucket(Bucket=_bucket())
+
+
+def check() -> list[str]:
+    """What is missing of what `create` makes; empty when it is all there."""
+    try:
+        ping()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_THERE:
+            raise
+        return [f"bucket {_bucket()}"]
+    return []
+
+
+def clock() -> datetime:
+    """What time it is there, to the second: signatures hold for a quarter of an hour only."""
+    try:
+        response = _client().head_bucket(Bucket=_bucket())
+    except ClientError as error:
+        # Refusals carry the time too.
+        response = error.response
+    return parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
 def put(key: str, body: bytes, *, content_type: str) -> None:

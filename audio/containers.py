@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import av
 from av.audio.stream import AudioStream
@@ -23,6 +23,9 @@ from av.packet import Packet
 
 from audio.errors import EmptyBody, NoAudio, NotAudio, TooLong
 
+# Up to PyAV 18 a file whose tags are not UTF-8 is refused unless one says otherwise; PyAV 19 takes it by itself, and
+# would not know the word. Which of the two there is depends on the Python.
+_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 # Generic in PyAV's stubs only.
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
@@ -124,14 +127,15 @@ def open_container(body: bytes, container: Container) -> InputContainer:
     """
     if container is M4A:
         _refuse_long_sample_tables(body)
-    return av.open(
+    source: InputContainer = av.open(
         BytesIO(body),
         mode="r",
         format=container.ffmpeg_format,
         options={"codec_whitelist": DECODERS, "protocol_whitelist": "", "enable_drefs": "0"},
-        metadata_errors="ignore",
+        **_TAGS,
         io_open=_open_nothing_else,
     )
+    return source
 
 
 def first_audio(source: InputContainer) -> AudioStream:

@@ -6,6 +6,7 @@ The one door to the keys `audio:events:{session_id}` (a stream, four hours, trim
 
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
@@ -65,6 +66,30 @@ def number_of(seq: str) -> int:
 
 def ping() -> None:
     _client().ping()
+
+
+def version() -> str:
+    """The server's own; a Valkey tells the Redis that it stands in for."""
+    facts: Any = _client().info("server")
+    return str(facts["redis_version"])
+
+
+def clock() -> datetime:
+    """What time it is there."""
+    moment: Any = _client().time()
+    seconds, microseconds = moment
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+
+def check() -> list[str]:
+    """What is missing for a server that may forget nothing; empty when it is all there."""
+    memory: Any = _client().info("memory")
+    persistence: Any = _client().info("persistence")
+    kept = {
+        "appendonly yes": bool(persistence["aof_enabled"]),
+        "maxmemory-policy noeviction": memory["maxmemory_policy"] == "noeviction",
+    }
+    return [setting for setting, there in kept.items() if not there]
 
 
 def _after(session_id: str, seq: str) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
@@ -46,6 +47,34 @@ def create() -> None:
     except CollectionInvalid:
         calls.database.command("collMod", COLLECTION, validator=VALIDATOR)
     calls.create_indexes(INDEXES)
+
+
+def check() -> list[str]:
+    """What is missing of what `create` makes, and of the server for it; empty when it is all there."""
+    calls = _calls()
+    missing = [] if "setName" in _client(os.getpid()).admin.command("hello") else ["replica set, for transactions"]
+    found = next(iter(calls.database.list_collections(filter={"name": COLLECTION})), None)
+    if found is None:
+        return [*missing, f"collection {COLLECTION}"]
+    if found["options"].get("validator") != VALIDATOR:
+        missing.append(f"validator of {COLLECTION}")
+    there = calls.index_information()
+    for index in INDEXES:
+        wanted = index.document
+        kept = there.get(wanted["name"], {})
+        if kept.get("key") != list(wanted["key"].items()) or kept.get("unique") != wanted.get("unique"):
+            missing.append(f"index {wanted['name']} of {COLLECTION}")
+    return missing
+
+
+def version() -> str:
+    return str(_client(os.getpid()).server_info()["version"])
+
+
+def clock() -> datetime:
+    """What time it is there."""
+    hello = _client(os.getpid()).admin.command("hello")
+    return cast("datetime", hello["localTime"]).replace(tzinfo=UTC)
 
 
 def ping() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
+from config import heartbeat
 from config.stack.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -20,6 +21,12 @@ app.autodiscover_tasks()
 def tie_to_worker(**_: Any) -> None:
     # A pool process whose worker was killed would sit there for ever, holding its memory and its task.
     end_with_parent(signal.SIGKILL)
+
+
+@signals.beat_init.connect
+def note_the_beat(**_: Any) -> None:
+    heartbeat.note()
+    signals.after_task_publish.connect(heartbeat.note, weak=False)
 
 
 @signals.task_prerun.connect

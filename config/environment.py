@@ -21,6 +21,7 @@ class Environment:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
+        self._asked: set[str] = set()
 
     @classmethod
     def of_process(cls, process: Mapping[str, str], *, default_data: Path) -> "Environment":
@@ -29,7 +30,7 @@ class Environment:
         return cls({**left_by_stack(data / "run" / "env"), **process, "EARSHOT_DATA": str(data)})
 
     def text(self, name: str, default: str | None = None) -> str:
-        value = self._values.get(name) or default
+        value = self._given(name) or default
         if value is None:
             raise SettingError(
                 f"{name} is not set. `make run` sets it for everything it starts and for commands beside it; "
@@ -41,7 +42,7 @@ class Environment:
         return Path(self.text(name, str(default) if default else None))
 
     def integer(self, name: str, default: int) -> int:
-        value = self._values.get(name)
+        value = self._given(name)
         if not value:
             return default
         try:
@@ -50,7 +51,7 @@ class Environment:
             raise SettingError(f"{name} must be a whole number, not {value!r}.") from None
 
     def boolean(self, name: str) -> bool:
-        value = self._values.get(name, "").strip().lower()
+        value = self._given(name).strip().lower()
         if not value:
             return False
         if value in {"1", "true", "yes", "on"}:
@@ -76,8 +77,20 @@ class Environment:
 
     def words(self, name: str, default: list[str]) -> list[str]:
         """Comma-separated words."""
-        value = self._values.get(name)
+        value = self._given(name)
         return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+    def given(self) -> frozenset[str]:
+        """Which of Earshot's variables are set to something."""
+        return frozenset(name for name, value in self._values.items() if value and name.startswith("EARSHOT_"))
+
+    def misspelt(self) -> list[str]:
+        """Those that nobody has asked for, once all settings have been read; those of the tests are not meant."""
+        return sorted(name for name in self.given() - self._asked if not name.startswith("EARSHOT_TEST_"))
+
+    def _given(self, name: str) -> str:
+        self._asked.add(name)
+        return self._values.get(name, "")
 
 
 def left_by_stack(file: Path) -> dict[str, str]:

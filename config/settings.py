@@ -18,6 +18,7 @@ environment = Environment.of_process(os.environ, default_data=BASE_DIR / "var")
 
 # --- The site ---
 EARSHOT_DATA = environment.path("EARSHOT_DATA")
+EARSHOT_HOST = environment.text("EARSHOT_HOST", "127.0.0.1")
 EARSHOT_PORT = environment.integer("EARSHOT_PORT", 8000)
 EARSHOT_URL = environment.text("EARSHOT_URL", f"http://127.0.0.1:{EARSHOT_PORT}")
 EARSHOT_DEMO = environment.boolean("EARSHOT_DEMO")

@@ -1,4 +1,4 @@
-"""Makes everything that the stores need and migrations do not make."""
+"""What the stores need and migrations do not make: made, and looked for."""
 
 from collections.abc import Callable
 
@@ -14,4 +14,10 @@ STORES: dict[str, Callable[[], None]] = {
     "Bucket for the archive": archive.create,
     "Root secret of the keyring": keyring.create,
     "Default schedules": schedule.make,
+}
+
+# The same for `manage.py doctor`: what a person reads → the verb that says what is missing.
+CHECKS: dict[str, Callable[[], list[str]]] = {
+    "Calls": store.check,
+    "Bucket": blobs.check,
 }

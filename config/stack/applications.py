@@ -3,14 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-from config.stack.place import Place
+from config.stack.place import ROOT, Place
 from config.stack.processes import Child, Program, told
 from config.stack.readiness import ask_http
 from config.stack.screen import Failure, Screen
 
-ROOT = Path(__file__).resolve().parents[2]
 _PYTHON = sys.executable
 _CELERY = (_PYTHON, "-m", "celery", "--quiet", "-A", "config")
 # Workers are alone on this machine: no use in greeting others for a second at the start.

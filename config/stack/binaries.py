@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,27 +52,37 @@ class Binary:
         return int(self.version.split(".")[0])
 
 
-def resolve(kind: Kind, environment: Mapping[str, str], *, packaged: Callable[[Kind], list[Path]]) -> Named | Binary:
+def resolve(
+    kind: Kind,
+    environment: Mapping[str, str],
+    *,
+    packaged: Callable[[Kind], list[Path]],
+    made_by: int | None = None,
+) -> Named | Binary:
     """Decide for one server. Looks at `environment` alone: its URL variable and its PATH.
 
-    Raises Failure with the line that installs what is missing.
+    `made_by` is the major version that alone can read the data there is; a fit program of that version comes
+    before all others. Raises Failure with the line that installs what is missing.
     """
     if url := environment.get(kind.variable):
         return Named(url)
     ours = packaged(kind)
+    theirs = [path for path in on_path(kind.program, environment.get("PATH", "")) if path not in ours]
     passed_over: list[str] = []
-    for path in [path for path in on_path(kind.program, environment.get("PATH", "")) if path not in ours]:
+    second_best: Binary | None = None
+    for path in [*theirs, *ours]:
         found = examine(kind, path)
-        if isinstance(found, Binary):
+        if isinstance(found, Binary) and path in ours:
+            found = replace(found, source="; ".join(["from the Python package", *passed_over]))
+        if isinstance(found, Binary) and made_by in {None, found.major}:
             return found
-        passed_over.append(f"{path} {found}")
-    for path in ours:
-        found = examine(kind, path)
         if isinstance(found, Binary):
-            source = "; ".join(["from the Python package", *(f"passed over: {reason}" for reason in passed_over)])
-            return Binary(found.path, found.version, source)
-        passed_over.append(f"{path} {found}")
-    reasons = "".join(f" ({reason})" for reason in passed_over)
+            second_best = second_best or found
+            found = f"is {found.version} and the data of {made_by}"
+        passed_over.append(f"passed over: {path} {found}")
+    if second_best:
+        return second_best
+    reasons = "".join(f" ({reason.removeprefix('passed over: ')})" for reason in passed_over)
     oldest = ".".join(map(str, kind.oldest))
     raise Failure(f"No {kind.title} ≥ {oldest} was found{reasons}. {kind.cure}, or set {kind.variable}.")
 

@@ -5,12 +5,13 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from signal import Signals
 
-from config.stack import applications
-from config.stack.place import PASSABLE, Place, port_problem, write_pairs
+from config.stack import applications, layout
+from config.stack.place import PASSABLE, Place, data_directory, port_problem, write_pairs
 from config.stack.processes import Child, Program
 from config.stack.screen import Failure, Screen
 from config.stack.servers import start_servers
@@ -20,19 +21,14 @@ _DEMO_USERS = "demo-agent, demo-supervisor, demo-admin, demo-privacy, other-supe
 _READY_SECONDS = 60.0
 
 
-def data_directory(environment: Mapping[str, str]) -> Path:
-    """EARSHOT_DATA as an absolute path; `var` in the checkout when it is not set."""
-    return Path(environment.get("EARSHOT_DATA") or applications.ROOT / "var").resolve()
-
-
 async def run(environment: Mapping[str, str], screen: Screen) -> int:
     """Servers, preparation, applications; then keep them alive until a signal. Returns the exit code."""
     began = time.monotonic()
     host = environment.get("EARSHOT_HOST") or "127.0.0.1"
     port = _port(environment)
     place = Place(data_directory(environment))
-    place.make()
-    with place.locked() as lock:
+    url = environment.get("EARSHOT_URL") or f"http://{_reachable(host)}:{port}"
+    with _ready(place, screen, serves=url) as lock:
         if problem := port_problem(host, port):
             raise Failure(f"{host}:{port} cannot be used ({problem}); choose another port, as in EARSHOT_PORT=8001.")
         keep = Supervisor(screen)
@@ -42,7 +38,7 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
             addresses = await start_servers(
                 place, environment, lock=lock, avoid=frozenset({port}), keep=keep, screen=screen
             )
-            told = _told_to_children(place, environment, addresses, host=host, port=port)
+            told = _told_to_children(place, environment, addresses, host=host, port=port, url=url)
             write_pairs(place / "run" / "env", told)
             variables = {**environment, **told, "EARSHOT_DATA": str(place.root)}
             demo = environment.get("EARSHOT_DEMO", "").lower() in {"1", "true", "yes", "on"}
@@ -73,9 +69,20 @@ async def servers(
         shutil.rmtree(root, ignore_errors=True)
 
 
-async def _servers_in(place: Place, environment: Mapping[str, str], screen: Screen, command: list[str]) -> int:
+@contextmanager
+def _ready(place: Place, screen: Screen, *, serves: str = "") -> Iterator[int]:
+    """Make the directory, hold it, and bring its layout up to date. Yields the descriptor that servers inherit."""
+    layout.refuse_newer(place)
     place.make()
-    with place.locked() as lock:
+    with place.locked(serves) as lock:
+        if warning := place.free_space():
+            screen.say(warning)
+        layout.bring_up_to_date(place)
+        yield lock
+
+
+async def _servers_in(place: Place, environment: Mapping[str, str], screen: Screen, command: list[str]) -> int:
+    with _ready(place, screen) as lock:
         keep = Supervisor(screen)
         child: Child | None = None
 
@@ -164,14 +171,15 @@ async def _start_applications(
 
 
 def _told_to_children(
-    place: Place, environment: Mapping[str, str], addresses: Mapping[str, str], *, host: str, port: int
+    place: Place, environment: Mapping[str, str], addresses: Mapping[str, str], *, host: str, port: int, url: str
 ) -> dict[str, str]:
     """The variables of `run/env`: what every command of this stack needs to know."""
     told = {
         **addresses,
         "EARSHOT_SECRET_KEY": environment.get("EARSHOT_SECRET_KEY") or place.secret("secret-key"),
+        "EARSHOT_HOST": host,
         "EARSHOT_PORT": str(port),
-        "EARSHOT_URL": environment.get("EARSHOT_URL") or f"http://{_reachable(host)}:{port}",
+        "EARSHOT_URL": url,
     }
     if demo := environment.get("EARSHOT_DEMO"):
         told["EARSHOT_DEMO"] = demo

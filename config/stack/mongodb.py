@@ -1,20 +1,24 @@
 """MongoDB as a replica set of one (transactions and change streams need a set), with a user."""
 
 import signal
+from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import NetworkTimeout, OperationFailure, PyMongoError
 
 from config.stack.binaries import Binary, Kind
 from config.stack.place import Place
 from config.stack.processes import Program
 from config.stack.readiness import NotYet, Server
+from config.stack.screen import Failure
 
 DATABASE = USER = "earshot"
 SET = "rs0"
 # Codes from MongoDB's error_codes.yml.
 _AUTHENTICATION_FAILED = 18
 _ALREADY_INITIALIZED = 23
+# From this version on, a change of the data's version must say that it is meant: there is no way back.
+_ASKS_TO_CONFIRM = 7
 KIND = Kind(
     name="mongodb",
     title="MongoDB",
@@ -30,6 +34,13 @@ KIND = Kind(
 
 def describe(place: Place, binary: Binary, port: int, environment: dict[str, str]) -> Server:
     place.refuse_older(KIND.name, binary.version, KIND.title)
+    wrote = place.written_by(KIND.name)
+    if wrote is not None and binary.major > wrote + 1:
+        raise Failure(
+            f"{place / KIND.name} was written by {KIND.title} {wrote}, and {binary.version} reads only what "
+            f"{binary.major - 1} has written; start once with {KIND.title} {wrote + 1} on the PATH, and so on one "
+            "version at a time, or move that directory away to begin anew."
+        )
     program = Program(
         name=KIND.name,
         command=(
@@ -50,7 +61,7 @@ def describe(place: Place, binary: Binary, port: int, environment: dict[str, str
     )
     password = place.secret("mongodb-password")
     address = f"mongodb://{USER}:{password}@127.0.0.1:{port}/{DATABASE}?authSource=admin&replicaSet={SET}"
-    return Server(program, lambda: ask_our_own(place, port), {KIND.variable: address})
+    return Server(program, lambda: ask_our_own(place, port, binary), {KIND.variable: address})
 
 
 def ask(address: str) -> None:
@@ -64,8 +75,8 @@ def ask(address: str) -> None:
         raise NotYet(str(failed)) from failed
 
 
-def ask_our_own(place: Place, port: int) -> None:
-    """The same for the server we started, finished step by step: the set, its user, its address."""
+def ask_our_own(place: Place, port: int, binary: Binary) -> None:
+    """The same for the server we started, finished step by step: the set, its user, its address, its data's version."""
     password = place.secret("mongodb-password")
     # A direct connection, since there may be no set yet, or one under last time's port.
     try:
@@ -83,6 +94,8 @@ def ask_our_own(place: Place, port: int) -> None:
                 raise NotYet("it is not the primary yet")
             if state.get("me") != f"127.0.0.1:{port}":
                 raise NotYet("the set has another address")
+            _bring_up_to_date(client, binary)
+            place.remember_version(KIND.name, binary.version)
     except PyMongoError as failed:
         raise NotYet(str(failed)) from failed
 
@@ -103,7 +116,7 @@ def _first_steps(port: int, password: str) -> None:
         client.admin.command("createUser", USER, pwd=password, roles=["root"])
 
 
-def _move_set(client: MongoClient[dict[str, object]], port: int) -> None:
+def _move_set(client: MongoClient[dict[str, Any]], port: int) -> None:
     """Tell the set its new port. Forced, because a set whose only member is gone has no primary to ask."""
     config = client.admin.command("replSetGetConfig")["config"]
     here = f"127.0.0.1:{port}"
@@ -113,7 +126,22 @@ def _move_set(client: MongoClient[dict[str, object]], port: int) -> None:
         client.admin.command("replSetReconfig", config, force=True)
 
 
-def _client(address: str) -> MongoClient[dict[str, object]]:
+def _bring_up_to_date(client: MongoClient[dict[str, Any]], binary: Binary) -> None:
+    """Let the data be what this version writes; the next version then reads it, and the last no longer does.
+
+    A server goes on writing what its predecessor could read until it is told. Told again, it ends what it began.
+    """
+    state = client.admin.command({"getParameter": 1, "featureCompatibilityVersion": 1})["featureCompatibilityVersion"]
+    if int(state["version"].split(".")[0]) >= binary.major and "targetVersion" not in state:
+        return
+    confirmed = {"confirm": True} if binary.major >= _ASKS_TO_CONFIRM else {}
+    try:
+        client.admin.command({"setFeatureCompatibilityVersion": f"{binary.major}.0", **confirmed})
+    except NetworkTimeout as late:
+        raise NotYet("its data is being brought up to date") from late
+
+
+def _client(address: str) -> MongoClient[dict[str, Any]]:
     return MongoClient(
         address,
         serverSelectionTimeoutMS=1000,

@@ -4,17 +4,22 @@ import fcntl
 import os
 import random
 import secrets
+import shutil
 import socket
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from config.stack.screen import Failure
 
+ROOT = Path(__file__).resolve().parents[2]
 DIRECTORIES = ("postgres", "mongodb", "redis", "cache", "objects", "logs", "run", "secrets")
+# What else Earshot puts there, some of it not before it is needed.
+OTHERS = ("version", "demo-password", "static")
 SECRETS = (
     "secret-key",
     "postgres-password",
@@ -31,6 +36,17 @@ _PORTS = range(20000, 32768)
 PASSABLE = 0o711
 # The kernel asks the servers of a killed launcher to stop; the slowest takes about a second for that.
 _LEFT_SERVERS_SECONDS = 5.0
+GIBIBYTE = 2**30
+# A first start writes 60 MB, and under load PostgreSQL keeps up to 1 GiB of its log of writes. A server that
+# finds its disk full ends itself, and what it was writing then has to be mended.
+LEAST_FREE_BYTES = GIBIBYTE
+# An agent's working day is about 0.25 GiB of sound (240 kB for 30 s): ten of them fill this in two days.
+COMFORTABLE_FREE_BYTES = 5 * GIBIBYTE
+
+
+def data_directory(environment: Mapping[str, str]) -> Path:
+    """EARSHOT_DATA as an absolute path; `var` in the checkout when it is not set."""
+    return Path(environment.get("EARSHOT_DATA") or ROOT / "var").resolve()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +78,49 @@ class Place:
         return (self / "secrets" / name).read_text().strip()
 
     @contextmanager
-    def locked(self) -> Iterator[int]:
+    def locked(self, serves: str = "") -> Iterator[int]:
         """Hold the directory for one launcher. Yields the descriptor of a second lock, which every server inherits.
 
-        It is free only when the last server has ended: those of a killed launcher may still be writing.
+        That one is free only when the last server has ended: those of a killed launcher may still be writing.
+        `serves` is the address that this launcher will serve; it, our process id and the time lie beside the
+        lock as long as it is held, so that a second launcher can say who holds it.
         """
-        running = (
-            f"Earshot already runs with the data directory {self.root}; "
-            "stop it there, or set EARSHOT_DATA to another directory."
-        )
+        holder = self / "run" / "holder"
         left = f"Servers that a killed Earshot left behind still run in {self.root}; end them, then start again."
-        with (
-            _held(self / "run" / "lock", patience=0, otherwise=running),
-            _held(self / "run" / "servers-lock", patience=_LEFT_SERVERS_SECONDS, otherwise=left) as descriptor,
-        ):
-            yield descriptor
+        with _held(self / "run" / "lock", patience=0, otherwise=self._already_runs):
+            since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+            write_pairs(holder, {"process": str(os.getpid()), "since": since, "serves": serves})
+            try:
+                servers_lock = self / "run" / "servers-lock"
+                with _held(servers_lock, patience=_LEFT_SERVERS_SECONDS, otherwise=lambda: left) as descriptor:
+                    yield descriptor
+            finally:
+                holder.unlink(missing_ok=True)
+
+    def _already_runs(self) -> str:
+        holder = read_pairs(self / "run" / "holder")
+        process = holder.get("process", "")
+        if not process or not _is_alive(int(process)):
+            # It has taken the lock this very moment, or is about to let it go.
+            who, stop = "", "stop it"
+        else:
+            at = f", at {holder['serves']}" if holder.get("serves") else ", only its servers, around a command"
+            who, stop = f": process {process}, since {holder['since']}{at}", f"stop it (kill {process})"
+        return (
+            f"Earshot already runs with the data directory {self.root}{who}. "
+            f"Use that one, {stop}, or set EARSHOT_DATA to another directory and EARSHOT_PORT to another port."
+        )
+
+    def free_space(self, *, least: int = LEAST_FREE_BYTES, comfortable: int = COMFORTABLE_FREE_BYTES) -> str:
+        """A warning when the disk runs low, else nothing. Raises Failure below `least` free bytes."""
+        free = shutil.disk_usage(self.root).free
+        there = f"{_gibibytes(free)} are free where {self.root} lies"
+        if free < least:
+            raise Failure(
+                f"Only {there}, and Earshot needs {_gibibytes(least)} to start; make room there, or set EARSHOT_DATA "
+                "to a directory on another disk."
+            )
+        return f"Only {there}; recordings will fill them soon." if free < comfortable else ""
 
     def ports(self, names: Iterable[str], *, avoid: frozenset[int] = frozenset()) -> dict[str, int]:
         """A free port for each name: the one it had last time where nobody has taken it meanwhile."""
@@ -99,19 +143,33 @@ class Place:
         write_pairs(file, {name: str(port) for name, port in {**known, **chosen}.items()})
         return chosen
 
+    def written_by(self, name: str) -> int | None:
+        """The major version of the server that wrote the data in directory `name`; None when it is new."""
+        try:
+            text = (self / name / "version").read_text()
+        except FileNotFoundError:
+            return None
+        return int(text) if text.strip().isdecimal() else None
+
     def refuse_older(self, name: str, version: str, title: str) -> None:
         """Raise if the data in directory `name` was written by a newer major version than `version`.
 
         Redis 6 would not even see what Redis 7 has written.
         """
-        file = self / name / "version"
-        major = int(version.split(".", maxsplit=1)[0])
-        if file.exists() and int(file.read_text()) > major:
+        wrote = self.written_by(name)
+        if wrote is not None and wrote > major(version):
             raise Failure(
-                f"{self / name} was written by {title} {file.read_text().strip()}, and {version} cannot read "
+                f"{self / name} was written by {title} {wrote}, and {version} cannot read "
                 "that; put the newer one on the PATH, or move that directory away to begin anew."
             )
-        write_private(file, str(major))
+
+    def remember_version(self, name: str, version: str) -> None:
+        """From now on the data in directory `name` is of this version."""
+        write_private(self / name / "version", str(major(version)))
+
+
+def major(version: str) -> int:
+    return int(version.split(".", maxsplit=1)[0])
 
 
 def write_private(file: Path, text: str) -> None:
@@ -164,17 +222,31 @@ def closed_to(path: Path, *, user: int, group: int) -> Path | None:
 
 
 @contextmanager
-def _held(file: Path, *, patience: float, otherwise: str) -> Iterator[int]:
+def _held(file: Path, *, patience: float, otherwise: Callable[[], str]) -> Iterator[int]:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + patience
         while not _flock(descriptor):
             if time.monotonic() >= deadline:
-                raise Failure(otherwise)
+                raise Failure(otherwise())
             time.sleep(0.05)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _gibibytes(count: int) -> str:
+    return f"{count / GIBIBYTE:.1f} GiB"
 
 
 def _flock(descriptor: int) -> bool:

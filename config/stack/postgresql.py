@@ -15,7 +15,7 @@ from psycopg import sql
 
 from config.stack.binaries import Binary, Kind, output_of
 from config.stack.place import Place, closed_to, write_private
-from config.stack.processes import Account, Program, run_to_end
+from config.stack.processes import Account, Program, capability_to_pass, run_to_end
 from config.stack.readiness import NotYet, Server
 from config.stack.screen import Failure
 
@@ -68,28 +68,31 @@ def describe(place: Place, binary: Binary, port: int, environment: dict[str, str
         # "Fast shutdown": SIGTERM would wait for clients to leave.
         stop=signal.SIGINT,
         orphaned=signal.SIGINT,
-        account=account(),
+        account=account(place / "postgres", binary.path.resolve()),
     )
     question = partial(ask, address, create=True)
     return Server(program, question, {KIND.variable: address}, partial(make, place, binary, environment))
+
+
+def made_by(place: Place) -> int | None:
+    """The major version whose data is there, and which alone can read it; None when there is none yet."""
+    try:
+        return int((place / "postgres" / "data" / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as unreadable:
+        raise Failure(f"{place / 'postgres' / 'data'} does not tell which PostgreSQL made it: {unreadable}.") from None
 
 
 async def make(place: Place, binary: Binary, environment: dict[str, str]) -> None:
     """Make the data directory if there is none. Raises Failure when it is of another major version."""
     home = place / "postgres"
     data = home / "data"
-    owner = account()
+    owner = account(home, binary.path.resolve())
     if owner:
         os.chown(home, owner.user, owner.group)
-        _check_the_way(home, owner)
-        _check_the_way(binary.path.resolve(), owner)
     if data.exists():
-        made_by = (data / "PG_VERSION").read_text().strip()
-        if made_by != str(binary.major):
-            raise Failure(
-                f"{data} was made by PostgreSQL {made_by}, and {binary.path} is {binary.version}; put a "
-                f"PostgreSQL {made_by} with pgvector on the PATH, or move that directory away to begin anew."
-            )
+        _refuse_another(place, binary)
         return
     # Made under another name and renamed: an initdb that was killed half-way leaves nothing to trip over.
     fresh = home / "data.new"
@@ -128,12 +131,33 @@ def ask(address: str, *, create: bool = False) -> None:
         raise NotYet(str(failed)) from failed
 
 
-def account() -> Account | None:
-    """Whom PostgreSQL runs as: it refuses root."""
+def account(home: Path, program: Path) -> Account | None:
+    """Whom PostgreSQL runs as: it refuses root.
+
+    On a way that is closed to `nobody`, as to a checkout in /root, it gets the right to pass along with it.
+    Raises Failure where the kernel does not let us give that.
+    """
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
-    return Account(nobody.pw_uid, nobody.pw_gid)
+    # The home becomes nobody's own only later, so that the way to it is what counts.
+    closed = [
+        (step, path)
+        for step, path in (
+            (closed_to(place, user=nobody.pw_uid, group=nobody.pw_gid), path)
+            for place, path in ((home.parent, home), (program, program))
+        )
+        if step
+    ]
+    if not closed:
+        return Account(nobody.pw_uid, nobody.pw_gid)
+    if capability := capability_to_pass():
+        return Account(nobody.pw_uid, nobody.pw_gid, capability)
+    step, path = closed[0]
+    raise Failure(
+        f"PostgreSQL does not run as root and as `nobody` it cannot pass {step} on the way to {path}; "
+        "move the checkout and EARSHOT_DATA to where all may pass, or run Earshot as an ordinary user."
+    )
 
 
 def _create_database(address: str) -> None:
@@ -151,9 +175,18 @@ def _locale(binary: Binary) -> tuple[str, ...]:
     return ("--locale=C.UTF-8",) if sys.platform == "linux" else ("--locale=en_US.UTF-8",)
 
 
-def _check_the_way(path: Path, owner: Account) -> None:
-    if closed := closed_to(path, user=owner.user, group=owner.group):
-        raise Failure(
-            f"PostgreSQL does not run as root and as `nobody` it cannot pass {closed} on the way to {path}; "
-            "move the checkout and EARSHOT_DATA to where all may pass, or run Earshot as an ordinary user."
-        )
+def _refuse_another(place: Place, binary: Binary) -> None:
+    """Raise Failure when the data is of another major version: PostgreSQL does not migrate by itself."""
+    wrote, data = made_by(place), place / "postgres" / "data"
+    if wrote == binary.major:
+        return
+    servers = f"EARSHOT_DATA={place.root} {sys.executable} -m config.stack servers -- sh -c"
+    raise Failure(
+        f"{data} was made by PostgreSQL {wrote}, and {binary.path} is {binary.version}, which cannot read it.\n"
+        f"Put a PostgreSQL {wrote} with pgvector on the PATH and start again. To move to PostgreSQL {binary.major}:\n"
+        f"  1. with PostgreSQL {wrote} on the PATH:   {servers} 'pg_dump -O \"$EARSHOT_DATABASE_URL\" > earshot.sql'\n"
+        f"  2. move {data} away\n"
+        f"  3. with PostgreSQL {binary.major} on the PATH:   {servers} "
+        "'psql -v ON_ERROR_STOP=1 \"$EARSHOT_DATABASE_URL\" < earshot.sql'\n"
+        "Without the second and third step, moving it away begins anew."
+    )

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,7 +15,23 @@ from signal import Signals
 
 from config.stack.screen import Failure
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# linux/prctl.h
+_PR_SET_PDEATHSIG = 1
+_PR_GET_SECUREBITS = 27
+_PR_SET_SECUREBITS = 28
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+# linux/securebits.h: a change of user leaves capabilities alone, and access(2), with which PostgreSQL looks at its
+# own files, counts them; that this is forbidden for good; that no process may hand capabilities on.
+_NO_SETUID_FIXUP = 1 << 2
+_NO_SETUID_FIXUP_LOCKED = 1 << 3
+_NO_CAP_AMBIENT_RAISE = 1 << 6
+# linux/capability.h: passing any directory and reading any file; and writing them too, which containers often
+# have without the first.
+_CAP_DAC_READ_SEARCH = 2
+_CAP_DAC_OVERRIDE = 1
+_CAP_SETPCAP = 8
+_CAPABILITY_VERSION_3 = 0x20080522
 # Loaded here, because between fork and exec nothing may be imported or looked up.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -35,10 +52,44 @@ def end_with_parent(number: Signals, *, parent: int | None = None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user to run as."""
+    """A user to run as, and the one capability (its number in Linux) that is kept of root's."""
 
     user: int
     group: int
+    capability: int | None = None
+
+    def become(self) -> None:
+        """Be this user from here on, for a process about to execute a program. Raises OSError when that is refused."""
+        if _libc is None or self.capability is None:
+            raise OSError("no capability to keep")
+        bit = 1 << self.capability
+        secure = _libc.prctl(_PR_GET_SECUREBITS, 0, 0, 0, 0)
+        _checked(_libc.prctl(_PR_SET_SECUREBITS, secure | _NO_SETUID_FIXUP, 0, 0, 0))
+        os.setgroups([])
+        os.setgid(self.group)
+        os.setuid(self.user)
+        # Version and process; then effective, permitted and inheritable, for the lower and the upper 32.
+        header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+        sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+        _checked(_libc.capset(header, sets))
+        _checked(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, self.capability, 0, 0))
+
+
+def capability_to_pass() -> int | None:
+    """The smallest right of ours that lets another user pass closed directories; None where it cannot be given."""
+    if _libc is None:
+        return None
+    secure = _libc.prctl(_PR_GET_SECUREBITS, 0, 0, 0, 0)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    ours = int(status["CapPrm"], 16) & int(status["CapBnd"], 16)
+    if secure & (_NO_SETUID_FIXUP_LOCKED | _NO_CAP_AMBIENT_RAISE) or not ours & 1 << _CAP_SETPCAP:
+        return None
+    return next((number for number in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE) if ours & 1 << number), None)
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +127,17 @@ class Child:
     async def start(cls, program: Program, *, output: int | None = None) -> "Child":
         """`output` replaces the log for standard output (asyncio.subprocess.PIPE, for one)."""
         launcher = os.getpid()
+        account = program.account
+        # Dropping to a user the usual way leaves no capability; and what is asked of the kernel before is forgotten.
+        keeps_one = account is not None and account.capability is not None
 
         def before_exec() -> None:
+            if account and keeps_one:
+                account.become()
             end_with_parent(program.orphaned, parent=launcher)
 
         log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if program.log else None
-        account = program.account
+        dropped = None if keeps_one else account
         try:
             log_begins = os.fstat(log).st_size if log is not None else 0
             process = await asyncio.create_subprocess_exec(
@@ -94,13 +150,13 @@ class Child:
                 start_new_session=True,
                 preexec_fn=before_exec,
                 pass_fds=program.keeps,
-                user=account.user if account else None,
-                group=account.group if account else None,
-                extra_groups=[] if account else None,
+                user=dropped.user if dropped else None,
+                group=dropped.group if dropped else None,
+                extra_groups=[] if dropped else None,
                 umask=-1 if log is None else 0o077,
             )
             return cls(program, process, log_begins)
-        except OSError as refused:
+        except (OSError, subprocess.SubprocessError) as refused:
             raise Failure(f"{program.name} does not start: {refused}.") from refused
         finally:
             if log is not None:

@@ -20,6 +20,10 @@ class NotYet(Exception):
     """It does not answer as it should; the message says how it does."""
 
 
+class Ended(Failure):
+    """It ended instead of answering."""
+
+
 # One question, answered within about a second: returns when all is well, raises NotYet otherwise.
 Ask = Callable[[], None]
 
@@ -40,16 +44,20 @@ class Server:
 async def until_it_answers(ask: Ask, *, name: str, seconds: float, child: Child | None = None) -> None:
     """Ask until there is an answer.
 
-    Raises Failure with the end of the log after `seconds`, or at once when `child`, who should answer, ended.
+    Raises Failure with the end of the log after `seconds`, or Ended at once when `child`, who should answer, ended.
     """
     deadline = time.monotonic() + seconds
     while True:
+        reason: str | None = None
         try:
-            return await asyncio.to_thread(ask)
+            await asyncio.to_thread(ask)
         except NotYet as answer:
             reason = str(answer).strip()
         if child and child.ended:
-            raise Failure(f"{name} ended at its start ({told(await child.wait())}):\n{child.last_lines()}")
+            # Whoever may have answered in its place.
+            raise Ended(f"{name} ended at its start ({told(await child.wait())}):\n{child.last_lines()}")
+        if reason is None:
+            return
         if time.monotonic() > deadline:
             log = f"\n{child.last_lines()}" if child else ""
             raise Failure(f"{name} does not answer after {seconds:.0f} s: {reason}{log}")

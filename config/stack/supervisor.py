@@ -5,7 +5,7 @@ import time
 from itertools import groupby
 
 from config.stack.processes import Child, Program, told
-from config.stack.readiness import Ask, until_it_answers
+from config.stack.readiness import Ask, Ended, until_it_answers
 from config.stack.screen import Failure, Screen
 
 # Before the first, second, … restart; a process that lived long begins again at the first.
@@ -26,7 +26,12 @@ class Supervisor:
         """Start a program and wait until it answers. Raises Failure if it does not, within `seconds`."""
         child = self._children[program.name] = await Child.start(program)
         if ask:
-            await until_it_answers(ask, name=program.name, seconds=seconds, child=child)
+            try:
+                await until_it_answers(ask, name=program.name, seconds=seconds, child=child)
+            except Ended:
+                # What it has left of itself must not be beside another try.
+                child.kill()
+                raise
         self._watches.append(asyncio.create_task(self._watch(child, ask)))
         return child
 

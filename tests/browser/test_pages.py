@@ -12,7 +12,7 @@ from tests.journeys.test_call import put, start
 from tests.sound import SPEECH, encode, tone
 from tests.waiting import wait_until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -27,8 +27,8 @@ FLAGS = [
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
-        if os.environ.get("EARSHOT_REQUIRE_BROWSER") == "1":
-            pytest.fail("There is no Chromium on the PATH, and EARSHOT_REQUIRE_BROWSER asks for one.")
+        if os.environ.get("CI") == "true":
+            pytest.fail("There is no Chromium on the PATH, and CI=true says that nothing may be skipped.")
         pytest.skip("No Chromium on the PATH: install chromium to test the pages too.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

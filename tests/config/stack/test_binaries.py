@@ -52,6 +52,20 @@ def test_a_postgresql_without_pgvector_is_passed_over_and_the_reason_told(tmp_pa
     assert found.source == f"from the Python package; passed over: {bare} is 15.18 without pgvector"
 
 
+def test_the_postgresql_that_made_the_data_comes_before_a_newer_one(tmp_path: Path) -> None:
+    newer = postgres(tmp_path / "newer", "18.4", pgvector=True)
+    older = postgres(tmp_path / "older", "16.2", pgvector=True)
+    environment = {"PATH": str(tmp_path / "nothing")}
+
+    def chosen(made_by: int | None) -> Named | Binary:
+        return resolve(postgresql.KIND, environment, packaged=lambda kind: [newer, older], made_by=made_by)
+
+    assert chosen(16) == Binary(
+        older, "16.2", f"from the Python package; passed over: {newer} is 18.4 and the data of 16"
+    )
+    assert [found.path for found in map(chosen, (None, 18, 15)) if isinstance(found, Binary)] == [newer] * 3
+
+
 def test_a_second_postgresql_on_the_path_serves_when_the_first_is_unfit(tmp_path: Path) -> None:
     bare = postgres(tmp_path / "bare", "15.18", pgvector=False)
     fit = postgres(tmp_path / "fit", "16.2", pgvector=True)

@@ -178,60 +178,32 @@ def test_a_killed_redis_comes_back_on_its_port_with_its_data(running: Launcher, 
         assert client.get("kept") == "yes"
 
 
-def test_a_signal_reaches_the_command_and_then_all_stops_in_order(running: Launcher, data: Path) -> None:
-    assert running.stop(signal.SIGTERM) == 128 + signal.SIGTERM
-    assert processes_of(data) == {}
-    assert "database system is shut down" in (data / "logs" / "postgres.log").read_text()
+def test_after_a_signal_and_after_a_kill_nothing_is_left_and_the_next_start_finds_the_data(data: Path) -> None:
+    home = data / "killed"
 
+    def start(script: str) -> Launcher:
+        command = [sys.executable, "-c", script + TELL_AND_STAY]
+        launcher = Launcher("servers", "--data", str(home), "--", *command, output=data / "killed-out", environment={})
+        wait_until(lambda: launcher.printed('"EARSHOT_DATA"'))
+        return launcher
 
-def test_after_a_kill_of_the_launcher_nothing_is_left_and_the_next_start_finds_the_data(data: Path) -> None:
-    ports = (data / "run" / "ports").read_text()
+    things = "import os, pymongo; things = pymongo.MongoClient(os.environ['EARSHOT_MONGODB_URL']).earshot.things; "
+    first = start(things + "things.insert_one({'_id': 1}); ")
+    # The signal reaches the command, and all else stops in order.
+    assert first.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert processes_of(home) == {}
+    assert "database system is shut down" in (home / "logs" / "postgres.log").read_text()
+
+    ports = (home / "run" / "ports").read_text()
     # MongoDB's replica set knows its address: another port must not leave it without a primary.
-    (data / "run" / "ports").write_text(ports.replace("mongodb=", "forgotten="))
-    look = "import os, pymongo; at = os.environ['EARSHOT_MONGODB_URL']"
-    look += "; print(pymongo.MongoClient(at).earshot.things.find_one()); "
-    command = [sys.executable, "-c", look + TELL_AND_STAY]
-    launcher = Launcher("servers", "--data", str(data), "--", *command, output=data / "output", environment={})
-    wait_until(lambda: launcher.printed('"EARSHOT_DATA"'))
-    assert launcher.printed("{'_id': 1}")
-    kept = read_pairs(data / "run" / "ports")
-    assert f"redis={kept['redis']}" in ports
-    assert len(processes_of(data)) >= 6
-    launcher.process.kill()
-    launcher.process.wait()
-    wait_until(lambda: not processes_of(data))
-
-
-def test_data_of_another_postgresql_is_told_and_nothing_is_left_running(data: Path) -> None:
-    version = data / "postgres" / "data" / "PG_VERSION"
-    ours = version.read_text()
-    version.write_text("12\n")
-    arguments = [sys.executable, "-m", "config.stack", "servers", "--data", str(data), "--", "true"]
-    ended = subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    version.write_text(ours)
-    assert ended.returncode == 1
-    assert "was made by PostgreSQL 12" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert processes_of(data) == {}
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes to another user")
-def test_a_directory_that_postgresql_cannot_pass_is_named() -> None:
-    closed = Path(tempfile.mkdtemp(prefix="earshot-test-")).resolve()
-    arguments = [
-        sys.executable,
-        "-m",
-        "config.stack",
-        "servers",
-        "--data",
-        str(closed / "data"),
-        "--",
-        "true",
-    ]
-    ended = subprocess.run(arguments, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    shutil.rmtree(closed)
-    assert ended.returncode == 1
-    assert f"cannot pass {closed} on the way" in ended.stderr
+    (home / "run" / "ports").write_text(ports.replace("mongodb=", "forgotten="))
+    second = start(things + "print(things.find_one()); ")
+    assert second.printed("{'_id': 1}")
+    assert f"redis={read_pairs(home / 'run' / 'ports')['redis']}" in ports
+    assert len(processes_of(home)) >= 6
+    second.process.kill()
+    second.process.wait()
+    wait_until(lambda: not processes_of(home))
 
 
 def test_temporary_servers_leave_nothing_and_the_exit_code_is_the_commands() -> None:
@@ -303,6 +275,7 @@ def test_run_tells_its_steps_keeps_its_processes_alive_and_stops_in_order(checko
     assert (home / "run" / "env").stat().st_mode & 0o777 == 0o600
     assert {name for name in told if not name.endswith(("_URL", "_KEY"))} == {
         "EARSHOT_S3_ENDPOINT",
+        "EARSHOT_HOST",
         "EARSHOT_PORT",
         "EARSHOT_DEMO",
     }
@@ -313,7 +286,8 @@ def test_run_tells_its_steps_keeps_its_processes_alive_and_stops_in_order(checko
     elsewhere = {"EARSHOT_DATA": str(data / "other"), "EARSHOT_PORT": told["EARSHOT_PORT"]}
     other = run(checkout, data, output="other-output", **elsewhere)
     assert (second.process.wait(15), other.process.wait(15)) == (1, 1)
-    assert "already runs" in second.output.read_text()
+    assert f"process {launcher.process.pid}, since " in second.output.read_text()
+    assert f", at {told['EARSHOT_URL']}." in second.output.read_text()
     assert "Address already in use" in other.output.read_text()
 
     def workers() -> list[int]:

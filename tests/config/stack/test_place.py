@@ -1,12 +1,23 @@
 """The data directory."""
 
 import os
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from config.stack.place import DIRECTORIES, SECRETS, Place, closed_to, port_problem, read_pairs, write_pairs
+from config.stack.place import (
+    DIRECTORIES,
+    GIBIBYTE,
+    SECRETS,
+    Place,
+    closed_to,
+    port_problem,
+    read_pairs,
+    write_pairs,
+)
 from config.stack.screen import Failure
 
 
@@ -91,16 +102,42 @@ def test_a_port_in_use_is_a_problem_and_a_free_one_is_not() -> None:
     assert port_problem("127.0.0.1", port) is None
 
 
-def test_a_second_launcher_is_told_that_one_runs(place: Place) -> None:
-    with place.locked(), pytest.raises(Failure, match="already runs"), place.locked():
+def test_a_second_launcher_is_told_who_holds_the_directory_since_when_and_where(place: Place) -> None:
+    with (
+        place.locked("http://127.0.0.1:8123"),
+        pytest.raises(Failure, match=rf"process {os.getpid()}, since \d{{4}}-.*, at http://127\.0\.0\.1:8123\."),
+        place.locked(),
+    ):
         pass
+    assert not (place / "run" / "holder").exists()
+
+
+def test_what_a_dead_launcher_said_of_itself_is_not_repeated(place: Place) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with place.locked():
+        write_pairs(place / "run" / "holder", {"process": str(ended.pid), "since": "long ago", "serves": "nothing"})
+        with pytest.raises(Failure, match="already runs") as told, place.locked():
+            pass
+    assert "long ago" not in str(told.value)
 
 
 def test_data_of_a_newer_version_is_refused_and_of_an_older_one_taken_over(place: Place) -> None:
     place.refuse_older("redis", "6.2.14", "Redis")
+    place.remember_version("redis", "6.2.14")
     place.refuse_older("redis", "7.2.4", "Redis")
+    place.remember_version("redis", "7.2.4")
     with pytest.raises(Failure, match=r"Redis 7.*6\.2\.14"):
         place.refuse_older("redis", "6.2.14", "Redis")
+
+
+def test_a_full_disk_is_refused_and_one_that_fills_is_told(place: Place) -> None:
+    free = shutil.disk_usage(place.root).free
+    more = free + 64 * GIBIBYTE
+    assert place.free_space(least=0, comfortable=0) == ""
+    assert "are free where" in place.free_space(least=0, comfortable=more)
+    with pytest.raises(Failure, match=rf"Only .* GiB are free where {place.root} lies, and Earshot needs .* GiB"):
+        place.free_space(least=more, comfortable=more)
 
 
 def test_the_first_directory_closed_to_a_user_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,338 @@
+"""Whether all is as it should be, one check after the other; `manage.py doctor` shows what they find.
+
+1. A check is a function that gives findings. It may take its time and may fail: `examine` runs each in a thread of
+   its own, waits for all until one deadline, and makes a finding of whatever goes wrong.
+2. The checks follow in the order in which they are shown: settings, servers, what is in the servers, clocks, this
+   machine, and who works.
+"""
+
+import ipaddress
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from kombu.exceptions import ChannelError
+
+from audio import blobs, live_state
+from audio.analysis import pocketsphinx_engine, voice_activity
+from calls import store
+from config import heartbeat
+from config.celery import app
+from config.settings import environment
+from config.stack import mongodb, objects, postgresql, redis
+from config.stack.binaries import Kind
+from config.stack.place import COMFORTABLE_FREE_BYTES, GIBIBYTE, LEAST_FREE_BYTES
+from config.stores import CHECKS as STORES
+
+# MongoDB's driver looks for a server for five seconds before it gives up.
+DEADLINE_SECONDS = 8.0
+# What is ordered by time across machines (leases, tickets, frames) is told apart by whole seconds.
+FARTHEST_CLOCK_SECONDS = 2.0
+# As many as a worker gets through in some half an hour.
+MANY_WAITING = 500
+SHORTEST_SECRET_KEY = 32
+# The first question also opens the connection.
+_ASKED = 3
+# A worker on a busy machine takes its time to say that it is there.
+_WORKERS_SECONDS = 2.0
+_START = "Start everything with `make run`, or name a server of your own in {} (docs/settings.md)."
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check has found, in a sentence, and what to do about it unless all is well."""
+
+    state: State
+    said: str
+    cure: str = ""
+
+
+# Tasks name their queues. Loaded here, because two checks at once would each find only some of them.
+app.loader.import_default_modules()
+
+Check = Callable[[], Iterable[Finding]]
+ok = partial(Finding, State.OK)
+warning = partial(Finding, State.WARNING)
+error = partial(Finding, State.ERROR)
+
+
+def examine(checks: dict[str, Check], *, deadline_seconds: float = DEADLINE_SECONDS) -> Iterator[tuple[str, Finding]]:
+    """Run the checks side by side and yield their names and findings in the order of `checks`."""
+    under_way = {name: _begin(check) for name, check in checks.items()}
+    ends = time.monotonic() + deadline_seconds
+    for name, answer in under_way.items():
+        try:
+            findings = answer.result(timeout=max(ends - time.monotonic(), 0))
+        except Late:
+            findings = [error(f"no answer in {deadline_seconds:.0f} s", "See whether the server hangs, and its log.")]
+        for finding in findings:
+            yield name, finding
+
+
+def _begin(check: Check) -> "Future[list[Finding]]":
+    answer: Future[list[Finding]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(list(check()))
+        except Exception as failed:
+            # Whatever a driver raises, it is this check alone that failed.
+            answer.set_result([error(_first_words(failed), "See the server's own line above, and its log.")])
+        finally:
+            connection.close()
+
+    # One that hangs must not keep the command from its end.
+    threading.Thread(target=ask, daemon=True).start()
+    return answer
+
+
+def check_settings() -> Iterator[Finding]:
+    """That they all parse is certain by now: no command starts otherwise."""
+    for name in environment.misspelt():
+        yield warning(f"{name} is set, and there is no such setting", "Correct its name (docs/settings.md).")
+    yield from insecure_settings()
+    yield ok(f"{len(environment.given())} variables are set, and all can be read")
+
+
+def insecure_settings() -> Iterator[Finding]:
+    """What is fit for one machine and not for a network."""
+    url = urlsplit(settings.EARSHOT_URL)
+    reached_from_elsewhere = not (_is_loopback(url.hostname) and _is_loopback(settings.EARSHOT_HOST))
+    if len(settings.SECRET_KEY) < SHORTEST_SECRET_KEY:
+        yield warning(
+            f"EARSHOT_SECRET_KEY has fewer than {SHORTEST_SECRET_KEY} characters",
+            "Set a random one: openssl rand -hex 32",
+        )
+    recordings: Any = settings.STORAGES["recordings"]
+    if recordings["OPTIONS"]["secret_key"] == "earshot":  # noqa: S105 - the default
+        yield warning("EARSHOT_S3_SECRET_KEY is the default", "Set the object store's own key.")
+    if url.scheme != "https" and reached_from_elsewhere:
+        yield warning(
+            "passwords and recordings travel unencrypted: EARSHOT_URL does not begin with https://",
+            "Put a proxy with a certificate in front, and set EARSHOT_URL to its address.",
+        )
+    if not _is_loopback(settings.EARSHOT_HOST) and all(map(_is_loopback, settings.ALLOWED_HOSTS)):
+        yield warning(
+            f"it listens on {settings.EARSHOT_HOST} and answers to no name but this machine's own",
+            "Set EARSHOT_URL, or EARSHOT_ALLOWED_HOSTS, to the name that people use.",
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield warning("EARSHOT_ALLOWED_HOSTS answers to any name", "Name the hosts that people use.")
+    if settings.EARSHOT_DEMO and reached_from_elsewhere:
+        yield warning(
+            "EARSHOT_DEMO makes people with a shared password", "Set EARSHOT_DEMO=0 where others can reach it."
+        )
+    for name in ("EARSHOT_MONGODB_URL", "EARSHOT_REDIS_URL", "EARSHOT_CACHE_URL"):
+        server = urlsplit(getattr(settings, name))
+        if not server.password and not _is_loopback(server.hostname):
+            yield warning(f"{name} names a server elsewhere without a password", "Give the server a password.")
+
+
+def check_server(kind: Kind, ping: Callable[[], object], version: Callable[[], str] | None = None) -> Iterator[Finding]:
+    """Whether it answers, how quickly, and whether it is new enough."""
+    try:
+        took = min(_seconds(ping) for _ in range(_ASKED))
+    except Exception as failed:
+        # Each driver has its own kinds of failure, and they mean the same here.
+        yield error(_first_words(failed), _START.format(kind.variable))
+        return
+    answers = f"answers in {took * 1000:.1f} ms"
+    if version is None:
+        yield ok(answers)
+        return
+    found = version()
+    if tuple(int(part) for part in found.split(".")[:2]) < kind.oldest:
+        oldest = ".".join(map(str, kind.oldest))
+        yield error(f"{answers}, and is version {found}", f"Earshot needs {oldest} or newer.")
+    else:
+        yield ok(f"{answers}, version {found}")
+
+
+def check_cache() -> Iterator[Finding]:
+    """Without it everything goes on, only slower."""
+    for finding in check_server(redis.CACHE, lambda: cache.get("ping")):
+        yield Finding(min(finding.state, State.WARNING, key=list(State).index), finding.said, finding.cure)
+
+
+def check_migrations() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    missing = [str(migration) for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    if missing:
+        yield error(f"{len(missing)} not applied, the first is {missing[0]}", "manage.py migrate")
+    else:
+        yield ok(f"all {len(executor.loader.applied_migrations)} are applied")
+
+
+def check_store(missing: Callable[[], list[str]]) -> Iterator[Finding]:
+    if absent := missing():
+        yield error(f"missing: {', '.join(absent)}", "manage.py create_stores")
+    else:
+        yield ok("all there")
+
+
+def check_keeping() -> Iterator[Finding]:
+    if lacks := live_state.check():
+        yield warning(f"it would forget at a restart or when full: not set to {' and '.join(lacks)}", "Set that there.")
+    else:
+        yield ok("keeps what it is given")
+
+
+def check_clock(clock: Callable[[], datetime]) -> Iterator[Finding]:
+    """This machine's against the server's, as of the middle of the quickest answer, with half of it for doubt."""
+    doubt, apart = min(_apart(clock) for _ in range(_ASKED))
+    said = f"{max(apart - doubt, 0):.1f} s from this machine's"
+    yield warning(said, "Set both by NTP.") if apart - doubt > FARTHEST_CLOCK_SECONDS else ok(said)
+
+
+def check_engine(load: Callable[[], object], title: str) -> Iterator[Finding]:
+    try:
+        yield ok(f"{title} loads in {_seconds(load):.1f} s")
+    except Exception as failed:
+        # Missing weights, a library for another processor, too little memory: the words say which.
+        yield error(f"{title}: {_first_words(failed)}", "`make install` puts the models in their place.")
+
+
+def check_disk() -> Iterator[Finding]:
+    try:
+        free = shutil.disk_usage(settings.EARSHOT_DATA).free
+    except OSError as refused:
+        yield warning(f"{settings.EARSHOT_DATA}: {refused.strerror}", "`make run` makes it, or set EARSHOT_DATA.")
+        return
+    said = f"{free / GIBIBYTE:.1f} GiB free in {settings.EARSHOT_DATA}"
+    if free < LEAST_FREE_BYTES:
+        yield error(said, f"Make room: a start needs {LEAST_FREE_BYTES / GIBIBYTE:.0f} GiB.")
+    elif free < COMFORTABLE_FREE_BYTES:
+        yield warning(said, "Make room soon.")
+    else:
+        yield ok(said)
+
+
+def check_workers() -> Iterator[Finding]:
+    """Whether each queue that a task of ours goes to has somebody who takes from it."""
+    served = app.control.inspect(timeout=_WORKERS_SECONDS).active_queues() or {}
+    taken = {queue["name"] for queues in served.values() for queue in queues}
+    if idle := sorted(queues_of_tasks() - taken):
+        yield warning(
+            f"nobody works on {', '.join(idle)}",
+            f"`make run` starts workers, or: celery -A config worker -Q {','.join(idle)}",
+        )
+    if served:
+        yield ok(f"{len(served)} alive: {', '.join(sorted(served))}")
+
+
+def check_beat() -> Iterator[Finding]:
+    last = heartbeat.last()
+    if last is None:
+        yield warning("has sent nothing for two minutes", "`make run` starts one, or: celery -A config beat")
+    else:
+        yield ok(f"last seen {(timezone.now() - last).total_seconds():.0f} s ago")
+
+
+def check_queues() -> Iterator[Finding]:
+    with app.connection_for_read() as broker:
+        depths = {queue: _depth(broker.default_channel, queue) for queue in sorted(queues_of_tasks())}
+    said = ", ".join(f"{queue} {depth}" for queue, depth in depths.items())
+    if max(depths.values()) > MANY_WAITING:
+        yield warning(f"waiting: {said}", "Start more workers on the longest one.")
+    else:
+        yield ok(f"waiting: {said}")
+
+
+def queues_of_tasks() -> set[str]:
+    """Every queue that a task of ours is sent to."""
+    ours = [task for name, task in app.tasks.items() if not name.startswith("celery.")]
+    return {getattr(task, "queue", None) or settings.CELERY_TASK_DEFAULT_QUEUE for task in ours}
+
+
+def _depth(channel: Any, queue: str) -> int:
+    try:
+        return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except ChannelError:
+        # Redis has no queue with nothing in it.
+        return 0
+
+
+def _ping_postgresql() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _version_of_postgresql() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return str(cursor.fetchone()[0]).split()[0]
+
+
+def _clock_of_postgresql() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def _apart(clock: Callable[[], datetime]) -> tuple[float, float]:
+    """Half of what the question took, and how far the clocks are apart; both in seconds."""
+    began, there, ended = timezone.now(), clock(), timezone.now()
+    half = (ended - began) / 2
+    return half.total_seconds(), abs((there - began - half).total_seconds())
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _first_words(failed: Exception) -> str:
+    lines = str(failed).strip().splitlines()
+    return (lines[0] if lines else type(failed).__name__)[:100]
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return ipaddress.ip_address((host or "localhost").strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+CHECKS: dict[str, Check] = {
+    "Settings": check_settings,
+    "PostgreSQL": partial(check_server, postgresql.KIND, _ping_postgresql, _version_of_postgresql),
+    "MongoDB": partial(check_server, mongodb.KIND, store.ping, store.version),
+    "Redis": partial(check_server, redis.DURABLE, live_state.ping, live_state.version),
+    "Cache": check_cache,
+    "Object store": partial(check_server, objects.KIND, blobs.clock),
+    "Migrations": check_migrations,
+    **{name: partial(check_store, missing) for name, missing in STORES.items()},
+    "Redis as a store": check_keeping,
+    "Clock of PostgreSQL": partial(check_clock, _clock_of_postgresql),
+    "Clock of MongoDB": partial(check_clock, store.clock),
+    "Clock of Redis": partial(check_clock, live_state.clock),
+    "Clock of the objects": partial(check_clock, blobs.clock),
+    "Voice activity": partial(check_engine, voice_activity.load, voice_activity.MODEL),
+    "Transcript": partial(check_engine, pocketsphinx_engine.load, "pocketsphinx"),
+    "Disk": check_disk,
+    "Workers": check_workers,
+    "Beat": check_beat,
+    "Queues": check_queues,
+}
