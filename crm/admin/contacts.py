@@ -107,11 +107,8 @@ class ContactAdmin(TenantScoped):
     fields = ("names", "phones", "emails", "identities", "created_at", "updated_at")
     readonly_fields = ("created_at", "updated_at")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
-    ) -> tuple[QuerySet[Contact], bool]:
-        term = search_term.strip()[:255]
-        return (queryset & contacts.search(tenant_of(request), term) if term else queryset), False
+    def searched(self, request: HttpRequest, rows: QuerySet[Contact], term: str) -> QuerySet[Contact]:
+        return rows & contacts.search(tenant_of(request), term[:255])
 
     @admin.display(description="Phone")
     def phone(self, contact: Contact) -> str:

@@ -21,7 +21,7 @@ class TenantAdmin(ForSuperusers):
     search_fields = ("name",)
     search_help_text = "Name, from its start, as it is written"
 
-    def searched(self, rows: QuerySet[Tenant], term: str) -> QuerySet[Tenant]:
+    def searched(self, request: HttpRequest, rows: QuerySet[Tenant], term: str) -> QuerySet[Tenant]:
         return rows.filter(name__startswith=term)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -48,7 +48,7 @@ class PersonAdmin(ForSuperusers, UserAdmin[User]):
     )
     add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "tenant", "role")}),)
 
-    def searched(self, rows: QuerySet[User], term: str) -> QuerySet[User]:
+    def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
         is_id = term.isascii() and term.isdigit() and len(term) < 19
         return rows.filter(Q(username__startswith=term) | (Q(pk=int(term)) if is_id else Q()))
 
@@ -68,7 +68,7 @@ class TokenAdmin(TenantScoped):
     actions = ("revoke",)
     lookups: ClassVar = frozenset({"user__id__exact"})
 
-    def searched(self, rows: QuerySet[Token], term: str) -> QuerySet[Token]:
+    def searched(self, request: HttpRequest, rows: QuerySet[Token], term: str) -> QuerySet[Token]:
         return rows.filter(user__username__startswith=term)
 
     @admin.action(description="Revoke at once")

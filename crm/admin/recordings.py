@@ -15,8 +15,8 @@ from audio.models import AnalysisJob, AudioChunk, AudioSession
 from crm.admin.scoping import TenantScoped
 from crm.models import User
 
-# A search for chunks or jobs goes by so many sessions at most, the newest.
-MOST_SESSIONS = 1000
+# A search for chunks or jobs goes by so many recordings at most, the newest.
+MOST_SESSIONS = 200
 
 
 def sessions_meant(rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
@@ -28,11 +28,6 @@ def sessions_meant(rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSes
     named = Q(call_id=term) | Q(test_session_id=term)
     identity = as_uuid(term)
     return rows.filter(named | Q(pk=identity) if identity else named)
-
-
-def chunks_of(sessions: QuerySet[AudioSession]) -> Q:
-    # Read first: the database then goes from these few to their chunks, and not through all chunks there are.
-    return Q(session__in=list(sessions.order_by("-created_at").values_list("pk", flat=True)[:MOST_SESSIONS]))
 
 
 def as_uuid(term: str) -> uuid.UUID | None:
@@ -63,7 +58,7 @@ class SessionAdmin(TenantScoped):
     search_help_text = "Session id, call id, reference or username, whole"
     readonly_fields = ("chunks", "jobs", "on_page")
 
-    def searched(self, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
+    def searched(self, request: HttpRequest, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
         return sessions_meant(rows, term)
 
     @admin.display(description="Duration")
@@ -83,8 +78,19 @@ class SessionAdmin(TenantScoped):
         return format_html('<a href="{}">Open</a>', reverse("session-page", args=[session.pk]))
 
 
+class PartsOfSessions(TenantScoped):
+    """Chunks, and what is done with them: searched for by the recording they belong to."""
+
+    def chunks_meant(self, request: HttpRequest, term: str) -> Q:
+        """The chunks of the newest recordings that are meant, of those that the viewer may see."""
+        sessions = self.admin_site.get_model_admin(AudioSession).get_queryset(request)
+        meant = sessions_meant(sessions, term).order_by("-created_at").values_list("pk", flat=True)
+        # Read first: the database then goes from these few to their chunks, and not through all chunks there are.
+        return Q(session__in=list(meant[:MOST_SESSIONS]))
+
+
 @admin.register(AudioChunk)
-class ChunkAdmin(TenantScoped):
+class ChunkAdmin(PartsOfSessions):
     tenant_path = "session__tenant"
     list_display = (
         "chunk_index",
@@ -110,15 +116,17 @@ class ChunkAdmin(TenantScoped):
         }
     )
     search_fields = ("id",)
-    search_help_text = "Chunk id; or session id, call id, reference or username of the recording, whole"
+    search_help_text = (
+        "Chunk id; or session id, call id, reference or username of the recording, whole (the newest 200 recordings)"
+    )
     # Along the sessions' index, and within each along that of its chunks: a page reads no more than it shows,
     # whatever else there is in the table.
     ordering = ("-session__created_at", "chunk_index")
     readonly_fields = ("of_session", "jobs")
     actions = ("analyse_again",)
 
-    def searched(self, rows: QuerySet[AudioChunk], term: str) -> QuerySet[AudioChunk]:
-        of_sessions = chunks_of(sessions_meant(AudioSession.objects.all(), term))
+    def searched(self, request: HttpRequest, rows: QuerySet[AudioChunk], term: str) -> QuerySet[AudioChunk]:
+        of_sessions = self.chunks_meant(request, term)
         identity = as_uuid(term)
         return rows.filter(of_sessions | Q(pk=identity) if identity else of_sessions)
 
@@ -153,19 +161,19 @@ class ChunkAdmin(TenantScoped):
 
 
 @admin.register(AnalysisJob)
-class JobAdmin(TenantScoped):
+class JobAdmin(PartsOfSessions):
     tenant_path = "chunk__session__tenant"
     list_display = ("id", "kind", "state", "of_chunk", "attempts", "error", "dispatched_at", "lease_until", "ended_at")
     list_filter = ("state",)
     list_select_related = ("chunk__session",)
     lookups = frozenset({"state__exact", "chunk__session__id__exact", "chunk__id__exact"})
     search_fields = ("id",)
-    search_help_text = "Session id, call id, reference or username of the recording, whole"
+    search_help_text = "Session id, call id, reference or username of the recording, whole (the newest 200 recordings)"
     ordering = ("-chunk__session__created_at", "chunk__chunk_index", "kind")
     readonly_fields = ("of_chunk",)
 
-    def searched(self, rows: QuerySet[AnalysisJob], term: str) -> QuerySet[AnalysisJob]:
-        chunks = AudioChunk.objects.filter(chunks_of(sessions_meant(AudioSession.objects.all(), term)))
+    def searched(self, request: HttpRequest, rows: QuerySet[AnalysisJob], term: str) -> QuerySet[AnalysisJob]:
+        chunks = AudioChunk.objects.filter(self.chunks_meant(request, term))
         return rows.filter(chunk__in=chunks)
 
     @admin.display(description="Chunk")

@@ -67,7 +67,7 @@ class ScheduleAdmin(ForSuperusers):
     fields = (*ScheduleForm.Meta.fields, *readonly_fields)
     actions = ("enable", "disable", "send_now")
 
-    def searched(self, rows: QuerySet[PeriodicTask], term: str) -> QuerySet[PeriodicTask]:
+    def searched(self, request: HttpRequest, rows: QuerySet[PeriodicTask], term: str) -> QuerySet[PeriodicTask]:
         return rows.filter(name__startswith=term)
 
     @admin.display(description="Schedule")

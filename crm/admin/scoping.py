@@ -29,9 +29,9 @@ class Quick(admin.ModelAdmin[Any]):
     ) -> tuple[QuerySet[Any], bool]:
         """The second value says whether a row may come twice: never."""
         term = search_term.strip()
-        return (self.searched(queryset, term) if term else queryset), False
+        return (self.searched(request, queryset, term) if term else queryset), False
 
-    def searched(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def searched(self, request: HttpRequest, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
         """Those of the rows that somebody means who types the term; along an index."""
         return rows
 

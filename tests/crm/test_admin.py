@@ -8,7 +8,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTa
 from audio.models import AnalysisJob, AudioChunk
 from config.celery import app
 from crm import contacts, tokens
-from crm.admin import paging
+from crm.admin import paging, recordings
 from crm.contacts import Identity
 from crm.models import Contact, Token, User
 from tests.builders import bearer, do_all_jobs, make_contact, make_session, make_user, put_chunk
@@ -246,8 +246,9 @@ def many(agent, stranger):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """How far lists count: less here, so that the table is as large beside it as a real one."""
+    """How far lists count and search: less here, so that the table is as large beside it as a real one."""
     monkeypatch.setattr(paging, "MOST_COUNTED", 500)
+    monkeypatch.setattr(recordings, "MOST_SESSIONS", 10)
     return 500
 
 
