@@ -33,7 +33,12 @@ class ScheduleForm(forms.ModelForm[PeriodicTask]):
     class Meta:
         model = PeriodicTask
         fields: ClassVar = ["name", "task", "enabled", "interval", "crontab", "expire_seconds", "queue", "description"]
-        labels: ClassVar = {"expire_seconds": "Expires after", "queue": "Queue"}
+        labels: ClassVar = {
+            "interval": "Interval",
+            "crontab": "Crontab",
+            "expire_seconds": "Expires after",
+            "queue": "Queue",
+        }
         help_texts: ClassVar = {
             "name": "In a few words.",
             "interval": "Either this, or a crontab.",
@@ -56,14 +61,14 @@ class ScheduleForm(forms.ModelForm[PeriodicTask]):
 @admin.register(PeriodicTask)
 class ScheduleAdmin(ForSuperusers):
     form = ScheduleForm
-    list_display = ("name", "task", "schedule", "enabled", "last_run_at", "total_run_count")
+    list_display = ("name", "task", "schedule", "enabled", "last_run", "runs")
     list_filter = ("enabled",)
     list_select_related = ("interval", "crontab")
     lookups = frozenset({"enabled__exact"})
     search_fields = ("name",)
     search_help_text = "Name, from its start, as it is written"
     ordering = ("name",)
-    readonly_fields = ("last_run_at", "total_run_count")
+    readonly_fields = ("last_run", "runs")
     fields = (*ScheduleForm.Meta.fields, *readonly_fields)
     actions = ("enable", "disable", "send_now")
 
@@ -73,6 +78,14 @@ class ScheduleAdmin(ForSuperusers):
     @admin.display(description="Schedule")
     def schedule(self, task: PeriodicTask) -> str:
         return task.crontab.human_readable if task.crontab else str(task.interval or "never")
+
+    @admin.display(description="Last run")
+    def last_run(self, task: PeriodicTask) -> Any:
+        return task.last_run_at
+
+    @admin.display(description="Runs")
+    def runs(self, task: PeriodicTask) -> int:
+        return int(task.total_run_count)
 
     @admin.action(description="Enable")
     def enable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
