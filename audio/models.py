@@ -82,6 +82,10 @@ class AudioSession(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["user", "test_session_id"], name="session_user_reference"),
             models.Index(fields=["tenant", "-created_at"], name="session_tenant_newest"),
+            models.Index(fields=["tenant", "status", "-created_at"], name="session_tenant_status_newest"),
+            models.Index(fields=["user", "-created_at"], name="session_user_newest"),
+            models.Index(fields=["call_id"], name="session_call"),
+            models.Index(fields=["test_session_id"], name="session_reference", condition=~Q(test_session_id="")),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(channels__in=[1, 2]), name="session_has_one_or_two_channels"),
@@ -156,6 +160,19 @@ class AudioChunk(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["session", "chunk_index"], name="chunk_index_once_per_session")
         ]
+        # As small as what is not well: those that somebody looks for.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["processing_status"],
+                name="chunk_not_heard",
+                condition=Q(processing_status__in=["pending", "processing", "failed"]),
+            ),
+            models.Index(
+                fields=["upload_status"],
+                name="chunk_not_stored",
+                condition=Q(upload_status__in=["uploading", "failed"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Chunk {self.chunk_index}"
@@ -203,7 +220,8 @@ class AnalysisJob(models.Model):
                 fields=["dispatched_at"],
                 name="job_unfinished",
                 condition=Q(state__in=["waiting", "running"]),
-            )
+            ),
+            models.Index(fields=["ended_at"], name="job_failed", condition=Q(state="failed")),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,5 @@
 """Every admin page, on one site that shows a tenant's staff only what is the tenant's."""
 
-from crm.admin import people, recordings
+from crm.admin import contacts, people, recordings, schedules
 
-__all__ = ["people", "recordings"]
+__all__ = ["contacts", "people", "recordings", "schedules"]

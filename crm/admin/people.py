@@ -1,17 +1,28 @@
+from typing import Any, ClassVar
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Model, QuerySet
+from django.contrib.auth.models import Group
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from crm import tokens
 from crm.admin.scoping import ForSuperusers, TenantScoped
 from crm.models import Tenant, Token, User
 
+# Roles say who may what; groups of Django's would say it a second time, to nobody.
+admin.site.unregister(Group)
+
 
 @admin.register(Tenant)
 class TenantAdmin(ForSuperusers):
     list_display = ("name", "created_at")
+    sortable_by = ("name",)
     search_fields = ("name",)
+    search_help_text = "Name, from its start, as it is written"
+
+    def searched(self, request: HttpRequest, rows: QuerySet[Tenant], term: str) -> QuerySet[Tenant]:
+        return rows.filter(name__startswith=term)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -20,9 +31,15 @@ class TenantAdmin(ForSuperusers):
 @admin.register(User)
 class PersonAdmin(ForSuperusers, UserAdmin[User]):
     list_display = ("username", "email", "tenant", "role", "is_active", "last_login")
-    list_filter = ("tenant", "role", "is_active")
+    list_filter = ("role", "is_active")
     list_select_related = ("tenant",)
+    sortable_by = ("username",)
+    lookups = frozenset({"role__exact", "is_active__exact", "tenant__id__exact"})
+    search_fields = ("username",)
+    search_help_text = "Username, from its start, as it is written; or id"
     filter_horizontal = ()
+    # A list of every company there is has no end.
+    autocomplete_fields = ("tenant",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
@@ -31,15 +48,28 @@ class PersonAdmin(ForSuperusers, UserAdmin[User]):
     )
     add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "tenant", "role")}),)
 
+    def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
+        is_id = term.isascii() and term.isdigit() and len(term) < 19
+        return rows.filter(Q(username__startswith=term) | (Q(pk=int(term)) if is_id else Q()))
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return ForSuperusers.lookup_allowed(self, lookup, value, request)
+
 
 @admin.register(Token)
 class TokenAdmin(TenantScoped):
     tenant_path = "user__tenant"
     list_display = ("name", "hint", "user", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("user",)
-    search_fields = ("name", "user__username")
+    search_fields = ("user__username",)
+    search_help_text = "Username of whose it is, from its start, as it is written"
     exclude = ("digest",)
+    ordering = ("-pk",)
     actions = ("revoke",)
+    lookups: ClassVar = frozenset({"user__id__exact"})
+
+    def searched(self, request: HttpRequest, rows: QuerySet[Token], term: str) -> QuerySet[Token]:
+        return rows.filter(user__username__startswith=term)
 
     @admin.action(description="Revoke at once")
     def revoke(self, request: HttpRequest, chosen: QuerySet[Token]) -> None:

@@ -1,7 +1,8 @@
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -12,38 +13,84 @@ from audio import progress
 from audio.errors import ChunkBusy
 from audio.models import AnalysisJob, AudioChunk, AudioSession
 from crm.admin.scoping import TenantScoped
+from crm.models import User
+
+# A search for chunks or jobs goes by so many recordings at most, the newest.
+MOST_SESSIONS = 200
+
+
+def sessions_meant(rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
+    """Whose id, call id or reference the term is; when it is somebody's username, all that they recorded."""
+    person = User.objects.filter(username=term).select_related("tenant").first()
+    if person is not None:
+        # With their tenant: a viewer of another has nothing to read then.
+        return rows.filter(user=person, tenant=person.tenant)
+    named = Q(call_id=term) | Q(test_session_id=term)
+    identity = as_uuid(term)
+    return rows.filter(named | Q(pk=identity) if identity else named)
+
+
+def as_uuid(term: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(term)
+    except ValueError:
+        return None
+
+
+def list_link(words: str, page: str, **lookups: object) -> SafeString:
+    query = {name: str(value) for name, value in lookups.items()}
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_changelist", query=query), words)
+
+
+def row_link(words: object, page: str, pk: object) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), words)
 
 
 @admin.register(AudioSession)
 class SessionAdmin(TenantScoped):
     tenant_path = "tenant"
-    list_display = ("id", "user", "start_time", "status", "duration", "chunks", "on_page")
-    list_filter = ("status", "channels")
+    list_display = ("id", "user", "created_at", "status", "duration", "channels", "chunks", "on_page")
+    list_filter = ("status", "created_at")
     list_select_related = ("user",)
-    search_fields = ("id", "call_id", "test_session_id", "user__username")
-    search_help_text = "Session id, call id, reference or username"
-    date_hierarchy = "created_at"
-    list_per_page = 50
+    sortable_by = ("created_at",)
+    lookups = frozenset({"status__exact", "created_at__gte", "created_at__lt", "user__id__exact", "call_id__exact"})
+    search_fields = ("id",)
+    search_help_text = "Session id, call id, reference or username, whole"
+    readonly_fields = ("chunks", "jobs", "on_page")
 
-    @admin.display(description="Duration", ordering="total_duration_seconds")
+    def searched(self, request: HttpRequest, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
+        return sessions_meant(rows, term)
+
+    @admin.display(description="Duration")
     def duration(self, session: AudioSession) -> str:
         return f"{session.total_duration_seconds:.1f} s"
 
     @admin.display(description="Chunks")
     def chunks(self, session: AudioSession) -> SafeString:
-        return format_html(
-            '<a href="{}?session__id__exact={}">Chunks</a>',
-            reverse("admin:audio_audiochunk_changelist"),
-            session.pk,
-        )
+        return list_link("Chunks", "audio_audiochunk", session__id__exact=session.pk)
+
+    @admin.display(description="Jobs")
+    def jobs(self, session: AudioSession) -> SafeString:
+        return list_link("Jobs", "audio_analysisjob", chunk__session__id__exact=session.pk)
 
     @admin.display(description="Page")
     def on_page(self, session: AudioSession) -> SafeString:
         return format_html('<a href="{}">Open</a>', reverse("session-page", args=[session.pk]))
 
 
+class PartsOfSessions(TenantScoped):
+    """Chunks, and what is done with them: searched for by the recording they belong to."""
+
+    def chunks_meant(self, request: HttpRequest, term: str) -> Q:
+        """The chunks of the newest recordings that are meant, of those that the viewer may see."""
+        sessions = self.admin_site.get_model_admin(AudioSession).get_queryset(request)
+        meant = sessions_meant(sessions, term).order_by("-created_at").values_list("pk", flat=True)
+        # Read first: the database then goes from these few to their chunks, and not through all chunks there are.
+        return Q(session__in=list(meant[:MOST_SESSIONS]))
+
+
 @admin.register(AudioChunk)
-class ChunkAdmin(TenantScoped):
+class ChunkAdmin(PartsOfSessions):
     tenant_path = "session__tenant"
     list_display = (
         "chunk_index",
@@ -57,29 +104,47 @@ class ChunkAdmin(TenantScoped):
         "error",
     )
     list_display_links = ("chunk_index",)
-    list_filter = ("processing_status", "upload_status")
+    list_filter = ("processing_status", "upload_status", ("session__created_at", admin.DateFieldListFilter))
     list_select_related = ("session",)
-    search_fields = ("=session__id", "=session__call_id")
-    search_help_text = "Session id or call id"
-    ordering = ("-created_at",)
-    list_per_page = 50
+    lookups = frozenset(
+        {
+            "processing_status__exact",
+            "upload_status__exact",
+            "session__created_at__gte",
+            "session__created_at__lt",
+            "session__id__exact",
+        }
+    )
+    search_fields = ("id",)
+    search_help_text = (
+        "Chunk id; or session id, call id, reference or username of the recording, whole (the newest 200 recordings)"
+    )
+    # Along the sessions' index, and within each along that of its chunks: a page reads no more than it shows,
+    # whatever else there is in the table.
+    ordering = ("-session__created_at", "chunk_index")
+    readonly_fields = ("of_session", "jobs")
     actions = ("analyse_again",)
 
-    @admin.display(description="Duration", ordering="duration_seconds")
+    def searched(self, request: HttpRequest, rows: QuerySet[AudioChunk], term: str) -> QuerySet[AudioChunk]:
+        of_sessions = self.chunks_meant(request, term)
+        identity = as_uuid(term)
+        return rows.filter(of_sessions | Q(pk=identity) if identity else of_sessions)
+
+    @admin.display(description="Duration")
     def duration(self, chunk: AudioChunk) -> str:
         return f"{chunk.duration_seconds:.1f} s"
 
-    @admin.display(description="Size", ordering="file_size_bytes")
+    @admin.display(description="Size")
     def size(self, chunk: AudioChunk) -> str:
         return filesizeformat(chunk.file_size_bytes)
 
-    @admin.display(description="Session", ordering="session")
+    @admin.display(description="Recording")
     def of_session(self, chunk: AudioChunk) -> SafeString:
-        return format_html(
-            '<a href="{}">{}</a>',
-            reverse("admin:audio_audiosession_change", args=[chunk.session_id]),
-            chunk.session,
-        )
+        return row_link(chunk.session, "audio_audiosession", chunk.session_id)
+
+    @admin.display(description="Jobs")
+    def jobs(self, chunk: AudioChunk) -> SafeString:
+        return list_link("Jobs", "audio_analysisjob", chunk__id__exact=chunk.pk)
 
     @admin.action(description="Analyse again", permissions=["view"])
     def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
@@ -96,11 +161,21 @@ class ChunkAdmin(TenantScoped):
 
 
 @admin.register(AnalysisJob)
-class JobAdmin(TenantScoped):
+class JobAdmin(PartsOfSessions):
     tenant_path = "chunk__session__tenant"
-    list_display = ("id", "kind", "state", "attempts", "error", "dispatched_at", "lease_until", "ended_at")
-    list_filter = ("state", "kind")
-    list_select_related = ("chunk",)
-    search_fields = ("=chunk__session__id",)
-    search_help_text = "Session id"
-    list_per_page = 50
+    list_display = ("id", "kind", "state", "of_chunk", "attempts", "error", "dispatched_at", "lease_until", "ended_at")
+    list_filter = ("state",)
+    list_select_related = ("chunk__session",)
+    lookups = frozenset({"state__exact", "chunk__session__id__exact", "chunk__id__exact"})
+    search_fields = ("id",)
+    search_help_text = "Session id, call id, reference or username of the recording, whole (the newest 200 recordings)"
+    ordering = ("-chunk__session__created_at", "chunk__chunk_index", "kind")
+    readonly_fields = ("of_chunk",)
+
+    def searched(self, request: HttpRequest, rows: QuerySet[AnalysisJob], term: str) -> QuerySet[AnalysisJob]:
+        chunks = AudioChunk.objects.filter(self.chunks_meant(request, term))
+        return rows.filter(chunk__in=chunks)
+
+    @admin.display(description="Chunk")
+    def of_chunk(self, job: AnalysisJob) -> SafeString:
+        return row_link(f"{job.chunk.session}, {job.chunk.chunk_index}", "audio_audiochunk", job.chunk_id)

@@ -22,7 +22,7 @@ def made():
 
 
 # Celery would have the queues in one table of settings; here a task names its own.
-@pytest.mark.filterwarnings("ignore:.*'queue' task attribute is deprecated")
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
 def test_every_default_names_a_task_that_there_is():
     app.loader.import_default_modules()
     table = schedule.defaults()

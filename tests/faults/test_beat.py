@@ -157,7 +157,7 @@ def test_a_leader_that_lost_its_connection_sends_no_more_until_it_leads_again(be
     assert sent() <= runs(often) + 2
 
 
-@pytest.mark.filterwarnings("ignore:.*'queue' task attribute is deprecated")
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
 def test_what_the_broker_does_not_take_stays_due(transactional_db):
     daily = missed_since_the_day_before_yesterday()
     scheduler = beat.OneLeader(app=Celery("nowhere", broker="redis://127.0.0.1:9/0"), max_interval=1)

@@ -1,0 +1,151 @@
+"""What is done again and again, for superusers; beat heeds a change within seconds."""
+
+from typing import Any, ClassVar
+
+from celery import current_app
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    PeriodicTasks,
+    SolarSchedule,
+)
+
+from crm.admin.scoping import ForSuperusers
+
+# The library's own pages run inline script, which our pages may not.
+admin.site.unregister([ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule])
+
+
+def known_tasks() -> list[tuple[str, str]]:
+    current_app.loader.import_default_modules()
+    return [(name, name) for name in sorted(current_app.tasks) if not name.startswith("celery.")]
+
+
+class ScheduleForm(forms.ModelForm[PeriodicTask]):
+    task = forms.ChoiceField(choices=known_tasks, help_text="What is sent to the workers.")
+
+    class Meta:
+        model = PeriodicTask
+        fields: ClassVar = ["name", "task", "enabled", "interval", "crontab", "expire_seconds", "queue", "description"]
+        labels: ClassVar = {
+            "interval": "Interval",
+            "crontab": "Crontab",
+            "expire_seconds": "Expires after",
+            "queue": "Queue",
+        }
+        help_texts: ClassVar = {
+            "name": "In a few words.",
+            "interval": "Either this, or a crontab.",
+            "crontab": "Either this, or an interval.",
+            "enabled": "",
+            "expire_seconds": "In seconds: a task that no worker took by then is dropped.",
+            "queue": "Empty: the task's own.",
+            "description": "",
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # One whose task is gone can still be looked at and disabled.
+        task = self.instance.task
+        choices = known_tasks()
+        if task and (task, task) not in choices:
+            self.fields["task"].choices = [(task, f"{task} (unknown)"), *choices]  # type: ignore[attr-defined]
+
+
+@admin.register(PeriodicTask)
+class ScheduleAdmin(ForSuperusers):
+    form = ScheduleForm
+    list_display = ("name", "task", "schedule", "enabled", "last_run", "runs")
+    list_filter = ("enabled",)
+    list_select_related = ("interval", "crontab")
+    lookups = frozenset({"enabled__exact"})
+    search_fields = ("name",)
+    search_help_text = "Name, from its start, as it is written"
+    ordering = ("name",)
+    readonly_fields = ("last_run", "runs")
+    fields = (*ScheduleForm.Meta.fields, *readonly_fields)
+    actions = ("enable", "disable", "send_now")
+
+    def searched(self, request: HttpRequest, rows: QuerySet[PeriodicTask], term: str) -> QuerySet[PeriodicTask]:
+        return rows.filter(name__startswith=term)
+
+    @admin.display(description="Schedule")
+    def schedule(self, task: PeriodicTask) -> str:
+        return task.crontab.human_readable if task.crontab else str(task.interval or "never")
+
+    @admin.display(description="Last run")
+    def last_run(self, task: PeriodicTask) -> Any:
+        return task.last_run_at
+
+    @admin.display(description="Runs")
+    def runs(self, task: PeriodicTask) -> int:
+        return int(task.total_run_count)
+
+    @admin.action(description="Enable")
+    def enable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
+        changed = chosen.update(enabled=True)
+        PeriodicTasks.update_changed()
+        self.message_user(request, f"{changed} enabled.")
+
+    @admin.action(description="Disable")
+    def disable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
+        changed = chosen.update(enabled=False, last_run_at=None)
+        PeriodicTasks.update_changed()
+        self.message_user(request, f"{changed} disabled. They stay so until somebody enables them.")
+
+    @admin.action(description="Send now")
+    def send_now(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
+        for one in chosen:
+            task = current_app.tasks.get(one.task)
+            current_app.send_task(one.task, queue=one.queue or getattr(task, "queue", None), retry=False)
+        self.message_user(request, f"{len(chosen)} sent to the workers.")
+
+
+class OneOfSeveralTimes(ForSuperusers):
+    """A time that schedules may share: changed in one place, it changes for all of them."""
+
+    readonly_fields: ClassVar[tuple[str, ...]] = ("used_by",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("periodictask_set")
+
+    @admin.display(description="Used by")
+    def used_by(self, time: Any) -> str:
+        return ", ".join(task.name for task in time.periodictask_set.all()) or "nothing"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Not while schedules use it: they would go with it."""
+        in_use = obj is not None and obj.periodictask_set.exists()  # type: ignore[attr-defined]
+        return super().has_delete_permission(request, obj) and not in_use
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """None: the one to delete several would not ask of each whether it is in use."""
+        return {}
+
+
+@admin.register(IntervalSchedule)
+class IntervalAdmin(OneOfSeveralTimes):
+    list_display = ("__str__", "used_by")
+    fields = ("every", "period", "used_by")
+
+
+@admin.register(CrontabSchedule)
+class CrontabAdmin(OneOfSeveralTimes):
+    list_display = ("human_readable", "used_by")
+    readonly_fields = ("human_readable", "used_by")
+    fields = (
+        "minute",
+        "hour",
+        "day_of_month",
+        "month_of_year",
+        "day_of_week",
+        "timezone",
+        "human_readable",
+        "used_by",
+    )
