@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "crm.browser_sessions.BrowserSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -95,11 +95,21 @@ LOGGING = logging_settings(level=environment.text("EARSHOT_LOG_LEVEL", "INFO"))
 
 # --- People ---
 AUTH_USER_MODEL = "crm.User"
+AUTHENTICATION_BACKENDS = ["crm.browser_sessions.PeopleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "crm.passwords.LengthLimit"},
 ]
+# How long a link to choose a password is good.
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
+# A cookie's longest life, in use or not; how long one lasts without use is a company's own setting.
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+# Failures to sign in within the window, for one name from one address and for one address in all.
+EARSHOT_SIGN_IN_FAILURES = environment.integer("EARSHOT_SIGN_IN_FAILURES", 5)
+EARSHOT_SIGN_IN_FAILURES_PER_ADDRESS = environment.integer("EARSHOT_SIGN_IN_FAILURES_PER_ADDRESS", 50)
+EARSHOT_SIGN_IN_WINDOW_SECONDS = environment.integer("EARSHOT_SIGN_IN_WINDOW_SECONDS", 15 * 60)
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -244,5 +254,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": EARSHOT_SWEEP_SECONDS,
         # A sweep that waited longer than its interval has been overtaken by the next.
         "options": {"expires": EARSHOT_SWEEP_SECONDS},
+    },
+    "crm.sweep_sign_ins": {
+        "task": "crm.sweep_sign_ins",
+        "schedule": EARSHOT_SIGN_IN_WINDOW_SECONDS,
+        "options": {"expires": EARSHOT_SIGN_IN_WINDOW_SECONDS},
     },
 }

@@ -4,7 +4,7 @@ import stat
 import pytest
 from django.core.management import CommandError, call_command
 
-from crm import people, tokens
+from crm import demo, tokens
 from crm.models import Tenant, User
 from tests.builders import make_user
 
@@ -58,9 +58,9 @@ def test_the_demo_is_made_only_where_it_is_wanted(db, settings):
 
 def test_the_demo_twice_is_the_demo_once(db, tmp_path):
     file = tmp_path / "demo-password"
-    people.create_demo(file)
+    demo.create(file)
     password = file.read_text().strip()
-    people.create_demo(file)
+    demo.create(file)
     assert file.read_text().strip() == password
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert User.objects.count() == 5

@@ -1,0 +1,28 @@
+"""Announces that somebody's rights have changed. Best effort: sockets look again by themselves, only later.
+
+It owns the groups `rights.{user_id}`.
+"""
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+from audio.lanes import Lane
+
+_announcements = Lane("rights")
+
+
+def group_of(user_id: int) -> str:
+    return f"rights.{user_id}"
+
+
+def rights_changed(user_id: int) -> None:
+    """Tell whoever watches on this person's rights to look again, once the running transaction is through.
+
+    Never raises, never hangs.
+    """
+
+    def send() -> None:
+        async_to_sync(get_channel_layer().group_send)(group_of(user_id), {"type": "rights.changed"})
+
+    transaction.on_commit(lambda: _announcements.do(send, what="rights_changed"))
