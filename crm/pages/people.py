@@ -123,6 +123,8 @@ class SignPersonOut(_OnPerson):
         people.sign_out_everywhere(self.colleague, revoke_tokens="tokens" in request.POST)
         if self.colleague == self.person:
             return redirect("sign-in")
+        if self.colleague.role == Role.INTEGRATION:
+            return self.again("All tokens are revoked.")
         return self.again("Signed out everywhere. Sign-in links that were not used are void too.")
 
 
