@@ -73,6 +73,7 @@ def change(
         # One change at a time in a company: two admins must not demote each other in the same moment.
         Tenant.objects.select_for_update().get(users=person)
         person = User.objects.select_related("tenant").get(pk=person.pk)
+        was_admin = person.role == Role.ADMIN and person.is_active
         if name is not None:
             person.name = name
         if email is not None:
@@ -85,7 +86,7 @@ def change(
             person.session_seal = new_seal()
             live.rights_changed(person.pk)
         person.save()
-        if not User.objects.of(person.tenant_id).admins().exists():
+        if was_admin and not User.objects.of(person.tenant_id).admins().exists():
             raise LastAdmin("This is the last active admin of your company. Make somebody else an admin first.")
     return person
 

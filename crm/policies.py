@@ -28,6 +28,7 @@ class Policy:
 
     name: str
     title: str
+    about: str
     model: type[models.Model]
     groups: tuple[Group, ...]
     after: Callable[[Tenant], None] | None = None
@@ -41,6 +42,7 @@ POLICIES = (
     Policy(
         name="access",
         title="Access",
+        about="How long people and programs get in for.",
         model=AccessPolicy,
         groups=(
             Group("Signing in", ("sign_in_hours",)),

@@ -7,6 +7,7 @@ import pytest
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
+from crm.models import Token
 from crm.roles import Role, grants
 from tests.builders import bearer, make_session, make_user, put_chunk
 from tests.sound import encode, tone
@@ -16,6 +17,10 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 BODIES = {
     ("post", "/api/audio/sessions"): {},
     ("post", "/api/audio/sessions/{session_id}/complete"): {"total_chunks": 5},
+    ("post", "/api/tokens"): {"name": "nightly export", "days": 1},
+    ("post", "/api/crm/users"): {"username": "newcomer", "role": "agent"},
+    ("patch", "/api/crm/users/{person_id}"): {"name": "Somebody"},
+    ("patch", "/api/crm/settings"): {"access": {"sign_in_hours": 8}},
 }
 
 
@@ -42,7 +47,13 @@ def ours(agent):
     """An agent's session with a chunk, and the ids that paths name it by."""
     session = make_session(agent)
     put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
-    return {"session_id": str(session.pk), "call_id": session.call_id, "index": "0"}
+    return {
+        "session_id": str(session.pk),
+        "call_id": session.call_id,
+        "index": "0",
+        "person_id": str(agent.pk),
+        "token_id": str(Token.objects.get(user=agent).pk),
+    }
 
 
 @pytest.fixture(params=endpoints(), ids=" ".join)

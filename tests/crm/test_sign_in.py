@@ -10,6 +10,7 @@ from crm.models import AccessPolicy, SignInFailures, User
 from tests.builders import make_user
 
 PASSWORD = "a-long-enough-pass-phrase"
+WRONG = "some-other-pass-phrase"
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def person(tenant):
     return person
 
 
-def attempt(client, username, password="wrong", *, address="198.51.100.7"):
+def attempt(client, username, password=WRONG, *, address="198.51.100.7"):
     return client.post("/sign-in/", {"username": username, "password": password}, REMOTE_ADDR=address)
 
 
