@@ -11,7 +11,7 @@ from crm import passwords, sign_in
 from crm.errors import TooManyAttempts
 from crm.models import AccessPolicy, Tenant
 from crm.policies import Policy
-from crm.roles import Role
+from crm.roles import CHOICES, Role
 
 _SPELLED_AS_TYPED = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
 
@@ -103,7 +103,7 @@ class TokenForm(forms.Form):
 
 
 def _role_field() -> forms.ChoiceField:
-    return forms.ChoiceField(choices=[(role.value, role.value.capitalize()) for role in Role], initial=Role.AGENT.value)
+    return forms.ChoiceField(choices=CHOICES, initial=Role.AGENT.value)
 
 
 class PersonForm(forms.Form):

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from crm.models import Tenant, Token, User
 from crm.policies import POLICIES, Policy
-from crm.roles import Role
+from crm.roles import CHOICES
 
 
 class TicketSerializer(serializers.Serializer[dict[str, str]]):
@@ -59,7 +59,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
 class PersonChangesSerializer(serializers.Serializer[dict[str, Any]]):
     name = serializers.CharField(max_length=150, allow_blank=True, required=False)
     email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
-    role = serializers.ChoiceField(choices=[role.value for role in Role], required=False)
+    role = serializers.ChoiceField(choices=CHOICES, required=False)
     is_active = serializers.BooleanField(required=False)
 
 
@@ -67,7 +67,7 @@ class NewPersonSerializer(serializers.Serializer[dict[str, Any]]):
     username = serializers.CharField(max_length=150, validators=[UnicodeUsernameValidator()])
     name = serializers.CharField(max_length=150, allow_blank=True, required=False)
     email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
-    role = serializers.ChoiceField(choices=[role.value for role in Role])
+    role = serializers.ChoiceField(choices=CHOICES)
 
 
 class SignInLinkSerializer(serializers.Serializer[dict[str, str]]):
@@ -97,11 +97,12 @@ class CompanySerializer(serializers.ModelSerializer[Tenant]):
         fields = ("name",)
 
 
-def _serializer_of(policy: Policy) -> serializers.Serializer[Any]:
+def _serializer_of(policy: Policy) -> type[serializers.ModelSerializer[Any]]:
     meta = type("Meta", (), {"model": policy.model, "fields": policy.fields})
-    made = type(f"{policy.model.__name__}Serializer", (serializers.ModelSerializer,), {"Meta": meta})
-    serializer: serializers.Serializer[Any] = made(required=False)
-    return serializer
+    return type(f"{policy.model.__name__}Serializer", (serializers.ModelSerializer,), {"Meta": meta})
+
+
+_SERIALIZERS = {policy.name: _serializer_of(policy) for policy in POLICIES}
 
 
 class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
@@ -110,4 +111,5 @@ class SettingsSerializer(serializers.Serializer[dict[str, Any]]):
     company = CompanySerializer(required=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {**super().get_fields(), **{policy.name: _serializer_of(policy) for policy in POLICIES}}
+        policies = {name: serializer(required=False) for name, serializer in _SERIALIZERS.items()}
+        return {**super().get_fields(), **policies}

@@ -91,7 +91,8 @@ def sweep() -> None:
     """Forget failures whose window is over, and browser sessions that nobody can use any more."""
     swept, _ = SignInFailures.objects.filter(began_at__lte=timezone.now() - _window()).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
-    log.info("sign_ins_swept", failures=swept)
+    if swept:
+        log.info("sign_in_failures_swept", rows=swept)
 
 
 def forget(username: str) -> int:

@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from crm.roles import Role, grants
+from crm.roles import CHOICES, Role, grants
 
 
 class Tenant(models.Model):
@@ -73,9 +73,7 @@ class User(AbstractUser):
     objects: ClassVar[People] = People()
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="users", null=True, blank=True)
-    role = models.CharField(
-        max_length=16, choices=[(role.value, role.value.capitalize()) for role in Role], default=Role.AGENT
-    )
+    role = models.CharField(max_length=16, choices=CHOICES, default=Role.AGENT)
     # Browser sessions and open sign-in links carry it; a new one ends them all.
     session_seal = models.CharField(max_length=16, default=new_seal, editable=False)
 

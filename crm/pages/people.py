@@ -149,8 +149,7 @@ class MakePersonToken(_OnPerson):
             owner = tokens.owner_for(self.person, person_id)
             token, secret = tokens.make(self.person, owner, **form.cleaned_data)
         except DeskError as refused:
-            form.add_error(None, refused.message)
-            return self.show(token_form=form)
+            return self.show(token_form=form, refused=refused.message)
         return self.show(made_token=token, secret=secret)
 
 

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from crm import live, passwords, people, tokens
@@ -25,11 +25,17 @@ def revoke_a_token(person):
 def heard_while(person, act):
     """What the group of the person's watchers hears because of an act."""
 
+    def in_thread():
+        try:
+            act(person)
+        finally:
+            connection.close()
+
     async def listen():
         layer = get_channel_layer()
         channel = await layer.new_channel()
         await layer.group_add(live.group_of(person.pk), channel)
-        await sync_to_async(act)(person)
+        await sync_to_async(in_thread)()
         heard = []
         try:
             while True:
