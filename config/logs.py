@@ -17,6 +17,7 @@ from metrics import timings
 log = structlog.get_logger("earshot.request")
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
+_SIGN_IN_LINK = re.compile(r"^(/welcome/).+")
 _BEFORE_RENDERING: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -72,8 +73,7 @@ def logging_settings(*, level: str) -> dict[str, Any]:
 class RequestLog:
     """Gives each request an id (the caller's `X-Request-ID` when it is sane), times it and writes one line.
 
-    The path goes in without its query, which may hold a ticket or a search, and as its route alone where it holds
-    the token of a one-time link.
+    The path goes in without its query, which may hold a ticket or a search, and without a link's own secret.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -91,7 +91,7 @@ class RequestLog:
             log.info(
                 "request",
                 method=request.method,
-                path=_path_for_logs(request),
+                path=_without_secret(request.path),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
@@ -99,6 +99,6 @@ class RequestLog:
         return response
 
 
-def _path_for_logs(request: HttpRequest) -> str:
-    match = request.resolver_match
-    return f"/{match.route}" if match and "token" in match.kwargs else request.path
+def _without_secret(path: str) -> str:
+    """A sign-in link opens a door to whoever has it, also one that was mistyped."""
+    return _SIGN_IN_LINK.sub(r"\1…", path)

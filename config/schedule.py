@@ -42,10 +42,12 @@ class Default:
 
 def defaults() -> list[Default]:
     """The table."""
+    window = settings.EARSHOT_SIGN_IN_WINDOW_SECONDS
     sweep, seal = settings.EARSHOT_SWEEP_SECONDS, settings.EARSHOT_SEAL_SECONDS
     return [
         # A sweep that waited longer than its interval has been overtaken by the next.
         Default("Find work that was lost on its way", "audio.sweep_jobs", every=sweep, expires=sweep),
+        Default("Forget failed sign-ins that no longer count", "crm.sweep_sign_ins", every=window, expires=window),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]
 

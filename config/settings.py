@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "crm.browser_sessions.BrowserSessions",
     "crm.middleware.AuditTrail",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -100,11 +100,21 @@ LOGGING = logging_settings(level=environment.text("EARSHOT_LOG_LEVEL", "INFO"))
 
 # --- People ---
 AUTH_USER_MODEL = "crm.User"
+AUTHENTICATION_BACKENDS = ["crm.browser_sessions.PeopleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "crm.passwords.LengthLimit"},
 ]
+# How long a link to choose a password is good.
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
+# A cookie's longest life, in use or not; how long one lasts without use is a company's own setting.
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+# Failures to sign in within the window, for one name from one address and for one address in all.
+EARSHOT_SIGN_IN_FAILURES = environment.integer("EARSHOT_SIGN_IN_FAILURES", 5)
+EARSHOT_SIGN_IN_FAILURES_PER_ADDRESS = environment.integer("EARSHOT_SIGN_IN_FAILURES_PER_ADDRESS", 50)
+EARSHOT_SIGN_IN_WINDOW_SECONDS = environment.integer("EARSHOT_SIGN_IN_WINDOW_SECONDS", 15 * 60)
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"

@@ -1,11 +1,16 @@
 """The staff desk: who people are, what they may do, and the pages and admin they work with.
 
-1. Everyone belongs to a tenant (`models.py`); superusers alone belong to none and run the site.
-2. A person signs in with a session cookie (`pages.py`); a program carries a Bearer token (`tokens.py`); a
-   WebSocket takes the cookie or a ticket, good once and for half a minute (`tickets.py`).
-3. A view names the capability it needs; `request.user.may(…)` looks it up in the one table of roles (`roles.py`).
-4. Customers are contacts (`contacts.py`), found by name, phone, e-mail or what a platform calls them.
-5. Staff look after sessions and people in a tenant-scoped admin (`admin/`).
+1. Everyone belongs to a tenant (`models/`); superusers alone belong to none and run the site.
+2. An admin adds a person (`people.py`) and passes on a link, by which that person chooses a password (`welcome.py`).
+3. A person signs in with a session cookie, and guesses are slowed down (`sign_in.py`, `browser_sessions.py`); a
+   program carries a Bearer token (`tokens.py`); a WebSocket takes the cookie or a ticket, good once and for half a
+   minute (`tickets.py`).
+4. A view names the capability it needs; `request.user.may(…)` looks it up in the one table of roles (`roles.py`).
+   Whoever watches is told when rights change (`live.py`).
+5. A company sets its own rules on one page, whichever app obeys them (`policies.py`).
+6. Customers are contacts (`contacts.py`), found by name, phone, e-mail or what a platform calls them.
+7. What was done is written down, and nobody can quietly alter it (`audit/`).
+8. Staff look after sessions and people in a tenant-scoped admin (`admin/`).
 
 Whom the desk may write nothing of any more stands in `forgotten.py`.
 

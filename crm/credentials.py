@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.http import HttpRequest
 from django.utils import timezone
 
+from crm.browser_sessions import user_in
 from crm.models import Token, User
 
 
@@ -31,5 +31,4 @@ def user_behind(credential: Credential) -> User | None:
     # As for a page: a new password ends the sessions that were opened with the old one.
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(credential.session_key)
-    user = get_user(request)
-    return user if isinstance(user, User) else None
+    return user_in(request)

@@ -24,8 +24,66 @@ class ContactTaken(DeskError):
     code = "contact_taken"
 
 
+class UnknownPerson(DeskError):
+    code = "unknown_person"
+
+
+class UnknownToken(DeskError):
+    code = "unknown_token"
+
+
+class UsernameTaken(DeskError):
+    code = "username_taken"
+
+
+class CompanyNameTaken(DeskError):
+    code = "company_name_taken"
+
+
+class LastAdmin(DeskError):
+    """Nobody would be left who could manage people."""
+
+    code = "last_admin"
+
+
+class CannotSignIn(DeskError):
+    """A program has no password, and whoever is deactivated is not let in."""
+
+    code = "cannot_sign_in"
+
+
+class LinkUsedUp(DeskError):
+    """A sign-in link that is mistyped, too old, used, or overtaken by a sign-out everywhere."""
+
+    code = "link_used_up"
+
+
+class TokensNotAllowed(DeskError):
+    """For this person at all, or on behalf of that one."""
+
+    code = "tokens_not_allowed"
+
+
+class TokenLifeOutOfBounds(DeskError):
+    code = "token_life_out_of_bounds"
+
+
+class TooManyTokens(DeskError):
+    code = "too_many_tokens"
+
+
 class RetryableDeskError(DeskError):
     """Nothing is wrong with what was asked; a moment later it may work."""
 
     code = "tickets_unavailable"
-    retry_after_seconds: ClassVar[int] = 5
+    retry_after_seconds: int = 5
+
+
+class TooManyAttempts(RetryableDeskError):
+    """Signing in failed too often from here; the password was not even looked at."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

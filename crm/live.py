@@ -6,6 +6,7 @@ it owns the groups `rights.{user_id}`.
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.db import transaction
 
 from audio.lanes import Lane
 
@@ -17,9 +18,12 @@ def group_of(user_id: int) -> str:
 
 
 def rights_changed(user_id: int) -> None:
-    """Tell every socket of this person's to read their rights again; never raises, never hangs."""
+    """Tell whoever watches on this person's rights to look again, once the running transaction is through.
+
+    Never raises, never hangs.
+    """
 
     def send() -> None:
         async_to_sync(get_channel_layer().group_send)(group_of(user_id), {"type": "rights.changed"})
 
-    _announcements.do(send, what="rights_changed")
+    transaction.on_commit(lambda: _announcements.do(send, what="rights_changed"))

@@ -1,6 +1,7 @@
 """What stands around every view: whether its page may be seen, and the audit log's entry when an act was done."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -102,6 +103,6 @@ def _view_of(request: HttpRequest) -> tuple[Any, str]:
 
 def _was_done(request: HttpRequest, response: HttpResponse, via: str) -> bool:
     if via != "api" and request.method not in SAFE_METHODS:
-        # A form that was wrong is shown again with a 200; one that was right leads elsewhere.
-        return 300 <= response.status_code < 400
+        # A form that was wrong is shown again with a 200; one that was right leads elsewhere, or shows what it made.
+        return 300 <= response.status_code < 400 or response.status_code == HTTPStatus.CREATED
     return 200 <= response.status_code < 300

@@ -42,3 +42,7 @@ class NewestFirst(CursorPagination):
             "required": ["results", "next", "previous"],
             "properties": {"results": schema, "next": link, "previous": link},
         }
+
+
+class NewestPeopleFirst(NewestFirst):
+    ordering = ("-date_joined", "-pk")

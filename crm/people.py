@@ -1,24 +1,17 @@
-"""Makes tenants and the people in them."""
-
-import os
-import secrets
-from pathlib import Path
+"""Makes tenants and the people in them, and changes who may do what."""
 
 from django.contrib.auth.password_validation import validate_password
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from crm.models import Tenant, User
+from crm import live
+from crm.errors import CompanyNameTaken, LastAdmin, UnknownPerson, UsernameTaken
+from crm.models import Tenant, Token, User
+from crm.models.people import new_seal
 from crm.roles import Role
 
-DEMO_TENANT = "Demo"
-OTHER_TENANT = "Other company"
-DEMO_PEOPLE = [
-    ("demo-agent", "Dana", "Agent", Role.AGENT, DEMO_TENANT),
-    ("demo-supervisor", "Sam", "Supervisor", Role.SUPERVISOR, DEMO_TENANT),
-    ("demo-admin", "Alex", "Admin", Role.ADMIN, DEMO_TENANT),
-    ("demo-privacy", "Pat", "Privacy", Role.PRIVACY, DEMO_TENANT),
-    ("other-supervisor", "Olga", "Other", Role.SUPERVISOR, OTHER_TENANT),
-]
+# Far above any id we give, far below what the database would choke on.
+HIGHEST_ID = 2**63 - 1
 
 
 def create_tenant(name: str, *, admin: str, password: str) -> tuple[Tenant, User]:
@@ -32,27 +25,85 @@ def create_tenant(name: str, *, admin: str, password: str) -> tuple[Tenant, User
     return person.tenant, person
 
 
-def create_demo(password_file: Path) -> None:
-    """Two tenants and five people with the one password that the file keeps; what is there already stays."""
-    password = _kept_password(password_file)
-    for username, first_name, last_name, role, tenant_name in DEMO_PEOPLE:
-        tenant, _ = Tenant.objects.get_or_create(name=tenant_name)
-        person, is_new = User.objects.get_or_create(
-            username=username,
-            defaults={"first_name": first_name, "last_name": last_name, "role": role, "tenant": tenant},
-        )
-        # Hashing takes a third of a second on purpose, checking as long: once is enough for people that are there.
-        if is_new:
-            person.set_password(password)
-            person.save(update_fields=["password"])
+def rename_tenant(tenant: Tenant, name: str) -> None:
+    """Raises CompanyNameTaken when another tenant is called so."""
+    try:
+        with transaction.atomic():
+            Tenant.objects.filter(pk=tenant.pk).update(name=name)
+    except IntegrityError as taken:
+        raise CompanyNameTaken("Another company here has this name.", fields={"name": [name]}) from taken
+    tenant.name = name
 
 
-def _kept_password(file: Path) -> str:
-    if file.exists():
-        return file.read_text().strip()
-    password = secrets.token_urlsafe(12)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as kept:
-        kept.write(password + "\n")
-    return password
+def find(seeker: User, person_id: int) -> User:
+    """Somebody of the seeker's own company. Raises UnknownPerson."""
+    person = User.objects.of(seeker.tenant_id).filter(pk=person_id).first() if person_id <= HIGHEST_ID else None
+    if person is None:
+        raise UnknownPerson("There is nobody with this id in your company.")
+    return person
+
+
+def add(tenant: Tenant, *, username: str, role: str, name: str = "", email: str = "") -> User:
+    """Somebody new, who has no password yet. Raises UsernameTaken."""
+    person = User(username=User.normalize_username(username), role=role, email=email, tenant=tenant)
+    person.name = name
+    person.set_unusable_password()
+    try:
+        with transaction.atomic():
+            person.save(force_insert=True)
+    except IntegrityError as taken:
+        raise UsernameTaken("This username is taken.", fields={"username": ["This username is taken."]}) from taken
+    return person
+
+
+def change(
+    person: User,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    role: str | None = None,
+    is_active: bool | None = None,
+) -> User:
+    """The person as they are then; what is None stays. A role holds from the next request on, and whoever is
+    deactivated is out of every browser and program at once.
+
+    Raises LastAdmin rather than leave a company without one.
+    """
+    with transaction.atomic():
+        # One change at a time in a company: two admins must not demote each other in the same moment.
+        Tenant.objects.select_for_update().get(users=person)
+        person = User.objects.select_related("tenant").get(pk=person.pk)
+        was_admin = person.role == Role.ADMIN and person.is_active
+        if name is not None:
+            person.name = name
+        if email is not None:
+            person.email = email
+        if role is not None and role != person.role:
+            _change_role(person, role)
+        if is_active is not None and is_active != person.is_active:
+            person.is_active = is_active
+            # What was open before stays closed when they come back.
+            person.session_seal = new_seal()
+            live.rights_changed(person.pk)
+        person.save()
+        if was_admin and not User.objects.of(person.tenant_id).admins().exists():
+            raise LastAdmin("This is the last active admin of your company. Make somebody else an admin first.")
+    return person
+
+
+def _change_role(person: User, role: str) -> None:
+    person.role = role
+    if role == Role.INTEGRATION:
+        # A program comes with a token; the password somebody knew opens nothing any more.
+        person.set_unusable_password()
+    live.rights_changed(person.pk)
+
+
+def sign_out_everywhere(person: User, *, revoke_tokens: bool = False) -> None:
+    """End every browser session of a person at once and void their open sign-in links; on request, all tokens too."""
+    with transaction.atomic():
+        person.session_seal = new_seal()
+        person.save(update_fields=["session_seal"])
+        if revoke_tokens:
+            Token.objects.of(person).filter(revoked_at=None).update(revoked_at=timezone.now())
+        live.rights_changed(person.pk)

@@ -14,6 +14,8 @@ class Role(StrEnum):
     INTEGRATION = "integration"
 
 
+CHOICES = [(role.value, role.value.capitalize()) for role in Role]
+
 _EVERYONE = {"tickets.make", "tokens.manage", "profile.edit"}
 _RECORDING = {"recordings.write", "recordings.read", "calls.read"}
 _SUPERVISING = {

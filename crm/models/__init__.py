@@ -1,11 +1,13 @@
 """The rows of the desk: who people are, whom they talk to, and what they have done."""
 
+from crm.models.access import AccessPolicy, SignInFailures
 from crm.models.audit import AuditBlock, AuditEntry
 from crm.models.contacts import Contact, ContactIdentity, ContactKey, KeyKind
 from crm.models.people import Tenant, Token, User, digest_of
 from crm.models.schedules import DeclaredSchedule
 
 __all__ = [
+    "AccessPolicy",
     "AuditBlock",
     "AuditEntry",
     "Contact",
@@ -13,6 +15,7 @@ __all__ = [
     "ContactKey",
     "DeclaredSchedule",
     "KeyKind",
+    "SignInFailures",
     "Tenant",
     "Token",
     "User",

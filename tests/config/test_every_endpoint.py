@@ -7,6 +7,7 @@ import pytest
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
+from crm.models import Token
 from crm.roles import Role, grants
 from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
@@ -18,6 +19,10 @@ BODIES = {
     ("post", "/api/audio/sessions/{session_id}/complete"): {"total_chunks": 5},
     ("post", "/api/crm/contacts"): {"names": ["Ada"]},
     ("patch", "/api/crm/contacts/{contact_id}"): {"names": ["Ada"]},
+    ("post", "/api/tokens"): {"name": "nightly export", "days": 1},
+    ("post", "/api/crm/users"): {"username": "newcomer", "role": "agent"},
+    ("patch", "/api/crm/users/{person_id}"): {"name": "Somebody"},
+    ("patch", "/api/crm/settings"): {"access": {"sign_in_hours": 8}},
 }
 
 
@@ -41,7 +46,7 @@ def call(client, method, path, body=None):
 
 @pytest.fixture
 def ours(agent):
-    """An agent's session with a chunk, a contact, and the ids that paths name them by."""
+    """An agent's session with a chunk, a contact, a token, and the ids that paths name them by."""
     session = make_session(agent)
     put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
     contact = make_contact(agent.tenant, "Grace")
@@ -50,6 +55,8 @@ def ours(agent):
         "call_id": session.call_id,
         "index": "0",
         "contact_id": str(contact.pk),
+        "person_id": str(agent.pk),
+        "token_id": str(Token.objects.get(user=agent).pk),
     }
 
 

@@ -43,3 +43,10 @@ def test_a_request_is_one_line_without_its_query():
     assert (line["path"], line["status"]) == ("/healthz", 200)
     assert "secret" not in json.dumps(logged)
     assert "no id" not in line["request_id"] + answer
+
+
+def test_a_sign_in_link_is_logged_without_its_secret_even_when_it_is_mistyped():
+    logged, _ = ask("/welcome/MQ/secret-token/and-more", urls="config.urls")
+    [line] = [line for line in logged if line["message"] == "request"]
+    assert line["path"] == "/welcome/…"
+    assert "secret-token" not in json.dumps(logged)

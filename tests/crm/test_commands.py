@@ -1,11 +1,13 @@
 import io
 import stat
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from crm import people, tokens
-from crm.models import Tenant, User
+from crm import demo, tokens
+from crm.models import AccessPolicy, Tenant, Token, User
 from tests.builders import make_user
 
 
@@ -25,6 +27,14 @@ def test_issue_token_prints_a_token_and_nothing_else(agent):
 def test_issue_token_refuses_a_lifetime_out_of_bounds(agent, days):
     with pytest.raises(CommandError, match="--days"):
         run("issue_token", agent.username, "--days", days)
+
+
+def test_issue_token_keeps_to_what_the_company_allows(agent):
+    AccessPolicy.objects.create(tenant=agent.tenant, longest_token_days=30)
+    with pytest.raises(CommandError, match="between 1 and 30"):
+        run("issue_token", agent.username, "--days", "31")
+    run("issue_token", agent.username)
+    assert Token.objects.get().expires_at < timezone.now() + timedelta(days=31)
 
 
 def test_issue_token_names_a_user_it_does_not_find(db):
@@ -58,9 +68,9 @@ def test_the_demo_is_made_only_where_it_is_wanted(db, settings):
 
 def test_the_demo_twice_is_the_demo_once(db, tmp_path):
     file = tmp_path / "demo-password"
-    people.create_demo(file)
+    demo.create(file)
     password = file.read_text().strip()
-    people.create_demo(file)
+    demo.create(file)
     assert file.read_text().strip() == password
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert User.objects.count() == 5

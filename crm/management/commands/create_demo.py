@@ -3,7 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from crm import people
+from crm import demo
 
 
 class Command(BaseCommand):
@@ -16,5 +16,5 @@ class Command(BaseCommand):
         if not settings.EARSHOT_DEMO:
             raise CommandError("Demo people have a shared password, so they are made only with EARSHOT_DEMO=1.")
         file = settings.EARSHOT_DATA / "demo-password"
-        people.create_demo(file)
+        demo.create(file)
         self.stdout.write(f"Demo people are there; their password is in {file}")

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crm import tokens
-from crm.models import User
+from crm.models import AccessPolicy, User
 
 
 class Command(BaseCommand):
@@ -17,12 +17,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="command line", help="what it is for (default: %(default)s)")
-        parser.add_argument("--days", type=int, default=90, help="days until it expires (default: %(default)s)")
+        parser.add_argument("--days", type=int, help="days until it expires (default: 90, or what the company allows)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not 1 <= options["days"] <= 3650:
-            raise CommandError("--days must be between 1 and 3650.")
         user = User.objects.filter(username=options["username"], is_active=True).first()
         if user is None:
             raise CommandError(f"There is no active user {options['username']}.")
-        self.stdout.write(tokens.issue(user, name=options["name"], lifetime=timedelta(days=options["days"])))
+        longest = AccessPolicy.of(user.tenant).longest_token_days
+        days = options["days"] if options["days"] is not None else min(tokens.DEFAULT_LIFETIME.days, longest)
+        if not 1 <= days <= longest:
+            raise CommandError(f"--days must be between 1 and {longest}, the most that this user's company allows.")
+        self.stdout.write(tokens.issue(user, name=options["name"], lifetime=timedelta(days=days)))

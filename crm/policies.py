@@ -1,0 +1,86 @@
+"""The settings of a company: one row per company in each app that obeys some, all shown on one page.
+
+A policy is a model with `tenant` as its primary key and defaults that hold where there is no row. What is listed here
+appears on the page and over REST by itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models, transaction
+
+from crm import people, tokens
+from crm.models import AccessPolicy, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields that stand together on the page."""
+
+    title: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`after` is called in the same transaction once a company's row has been written."""
+
+    name: str
+    title: str
+    about: str
+    model: type[models.Model]
+    groups: tuple[Group, ...]
+    after: Callable[[Tenant], None] | None = None
+
+    @property
+    def fields(self) -> list[str]:
+        return [field for group in self.groups for field in group.fields]
+
+
+POLICIES = (
+    Policy(
+        name="access",
+        title="Access",
+        about="How long people and programs get in for.",
+        model=AccessPolicy,
+        groups=(
+            Group("Signing in", ("sign_in_hours",)),
+            Group("Tokens", ("longest_token_days", "agents_may_make_tokens")),
+        ),
+        after=tokens.shorten,
+    ),
+)
+
+
+def read(tenant: Tenant, policy: Policy) -> Any:
+    """The company's row, or one with the defaults that is not stored."""
+    row = policy.model._default_manager.filter(pk=tenant.pk).first()
+    return row or policy.model(tenant=tenant)
+
+
+def read_all(tenant: Tenant) -> dict[str, Any]:
+    """`{"company": tenant, name of the policy: its row}`."""
+    return {"company": tenant, **{policy.name: read(tenant, policy) for policy in POLICIES}}
+
+
+def write(tenant: Tenant, changes: Mapping[str, Mapping[str, Any]]) -> Tenant:
+    """Store what is given, in the shape of `read_all`, all or nothing; what is not given stays.
+
+    The values have been validated. Raises CompanyNameTaken.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        if "name" in changes.get("company", {}):
+            people.rename_tenant(tenant, changes["company"]["name"])
+        for policy in POLICIES:
+            if policy.name not in changes:
+                continue
+            row = read(tenant, policy)
+            for field in policy.fields:
+                if field in changes[policy.name]:
+                    setattr(row, field, changes[policy.name][field])
+            row.save()
+            if policy.after:
+                policy.after(tenant)
+    return tenant

@@ -1,0 +1,81 @@
+import pytest
+
+from crm.models import AccessPolicy
+from tests.builders import bearer, make_user
+
+
+@pytest.fixture
+def admin(tenant):
+    return make_user(tenant, "admin")
+
+
+@pytest.fixture
+def api(admin):
+    return bearer(admin)
+
+
+DEFAULTS = {"sign_in_hours": 12, "longest_token_days": 365, "agents_may_make_tokens": True}
+
+
+def test_the_defaults_hold_where_a_company_has_set_nothing(api, tenant):
+    assert api.get("/api/crm/settings").json() == {"company": {"name": tenant.name}, "access": DEFAULTS}
+
+
+def test_what_is_given_is_changed_and_the_rest_stays(api, tenant, stranger):
+    changed = api.patch("/api/crm/settings", {"access": {"sign_in_hours": 8}}, format="json")
+    assert changed.json() == {"company": {"name": tenant.name}, "access": {**DEFAULTS, "sign_in_hours": 8}}
+    api.patch("/api/crm/settings", {"access": {"longest_token_days": 30}}, format="json")
+    assert api.get("/api/crm/settings").json()["access"] == {
+        **DEFAULTS,
+        "sign_in_hours": 8,
+        "longest_token_days": 30,
+    }
+    assert list(AccessPolicy.objects.values_list("tenant_id", flat=True)) == [tenant.pk]
+
+
+def test_all_of_it_or_nothing(api, stranger, tenant):
+    refused = api.patch(
+        "/api/crm/settings",
+        {"company": {"name": stranger.tenant.name}, "access": {"sign_in_hours": 8}},
+        format="json",
+    )
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "company_name_taken")
+    assert api.get("/api/crm/settings").json() == {"company": {"name": tenant.name}, "access": DEFAULTS}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"access": {"sign_in_hours": 0}},
+        {"access": {"sign_in_hours": 721}},
+        {"access": {"longest_token_days": 3651}},
+        {"access": {"agents_may_make_tokens": "perhaps"}},
+        {"access": []},
+        {"company": {"name": ""}},
+        {"company": {"name": "x" * 121}},
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_and_named(api, body):
+    refused = api.patch("/api/crm/settings", body, format="json")
+    assert refused.status_code == 422
+    assert set(refused.json()["error"]["fields"]) == set(body)
+    assert not AccessPolicy.objects.exists()
+
+
+def test_the_page_changes_the_same_settings(client, admin, api):
+    client.force_login(admin)
+    given = {"company-name": "New Name", "access-sign_in_hours": 8, "access-longest_token_days": 30}
+    assert client.post("/settings/", given).status_code == 302
+    assert api.get("/api/crm/settings").json() == {
+        "company": {"name": "New Name"},
+        "access": {"sign_in_hours": 8, "longest_token_days": 30, "agents_may_make_tokens": False},
+    }
+
+
+def test_the_page_says_what_is_wrong_and_changes_nothing(client, admin, api, stranger):
+    client.force_login(admin)
+    wrong = {"company-name": stranger.tenant.name, "access-sign_in_hours": 8, "access-longest_token_days": 30}
+    assert "Another company here has this name" in client.post("/settings/", wrong).content.decode()
+    wrong = {"company-name": "New Name", "access-sign_in_hours": 0, "access-longest_token_days": 30}
+    assert "greater than or equal to 1" in client.post("/settings/", wrong).content.decode()
+    assert api.get("/api/crm/settings").json()["access"] == DEFAULTS
