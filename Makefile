@@ -34,7 +34,8 @@ test-full: test ## The same tests, at full scale
 # The pages are tested in a real browser, which no Python package brings along. Without one those tests are skipped,
 # unless CI=true says that nothing may be.
 chromium:
-	@if ! command -v chromium chromium-browser google-chrome >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing Chromium by apt-get, to test the pages in"; \
 	  if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >.venv/chromium.log 2>&1; then \
 	    echo "That failed; .venv/chromium.log says why."; [ "$$CI" != true ]; \

@@ -178,15 +178,19 @@ def _locale(binary: Binary) -> tuple[str, ...]:
 def _refuse_another(place: Place, binary: Binary) -> None:
     """Raise Failure when the data is of another major version: PostgreSQL does not migrate by itself."""
     wrote, data = made_by(place), place / "postgres" / "data"
-    if wrote == binary.major:
+    if wrote is None or wrote == binary.major:
         return
     servers = f"EARSHOT_DATA={place.root} {sys.executable} -m config.stack servers -- sh -c"
-    raise Failure(
-        f"{data} was made by PostgreSQL {wrote}, and {binary.path} is {binary.version}, which cannot read it.\n"
-        f"Put a PostgreSQL {wrote} with pgvector on the PATH and start again. To move to PostgreSQL {binary.major}:\n"
+    carried_over = (
+        f"To move to PostgreSQL {binary.major}:\n"
         f"  1. with PostgreSQL {wrote} on the PATH:   {servers} 'pg_dump -O \"$EARSHOT_DATABASE_URL\" > earshot.sql'\n"
         f"  2. move {data} away\n"
         f"  3. with PostgreSQL {binary.major} on the PATH:   {servers} "
-        "'psql -v ON_ERROR_STOP=1 \"$EARSHOT_DATABASE_URL\" < earshot.sql'\n"
-        "Without the second and third step, moving it away begins anew."
+        "'psql -v ON_ERROR_STOP=1 \"$EARSHOT_DATABASE_URL\" < earshot.sql'"
+    )
+    raise Failure(
+        f"{data} was made by PostgreSQL {wrote}, and {binary.path} is {binary.version}, which cannot read it.\n"
+        f"Put a PostgreSQL {wrote} with pgvector on the PATH and start again, or move {data} away to begin anew."
+        # A dump goes only to a newer version.
+        + (f"\n{carried_over}" if binary.major > wrote else "")
     )

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
 from crm import people
+from crm.audit import acts
 
 
 class Command(BaseCommand):
@@ -28,4 +29,5 @@ class Command(BaseCommand):
             raise CommandError("Nothing was made. " + " ".join(weak.messages)) from weak
         except IntegrityError as taken:
             raise CommandError("Nothing was made: the tenant's name or the username is taken.") from taken
+        acts.write("company.made", actor=None, subject=f"person:{admin.pk}", via="command", tenant_id=tenant.pk)
         self.stdout.write(f"Tenant {tenant.name} (id {tenant.pk}) with the admin {admin.username}")

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crm import tokens
+from crm.audit import acts
 from crm.models import AccessPolicy, User
 
 
@@ -27,4 +28,6 @@ class Command(BaseCommand):
         days = options["days"] if options["days"] is not None else min(tokens.DEFAULT_LIFETIME.days, longest)
         if not 1 <= days <= longest:
             raise CommandError(f"--days must be between 1 and {longest}, the most that this user's company allows.")
-        self.stdout.write(tokens.issue(user, name=options["name"], lifetime=timedelta(days=days)))
+        secret = tokens.issue(user, name=options["name"], lifetime=timedelta(days=days))
+        acts.write("token.made", actor=None, subject=f"person:{user.pk}", via="command", tenant_id=user.tenant_id)
+        self.stdout.write(secret)
