@@ -3,7 +3,8 @@
 It sees every app and no app imports it. Read in this order:
 
 1. `environment.py` reads the variables, `settings.py` says what they mean.
-2. `asgi.py` takes a request or a socket, `gate.py` turns away what is too large, too slow or from elsewhere, `urls.py` finds the view.
+2. `asgi.py` takes a request or a socket, `gate.py` turns away what is too large, too slow or from elsewhere, and
+   `urls.py` finds the view.
 3. `celery.py` takes a task from a queue; `schedule.py` says what is due when, `beat.py` sends it, one leader at a time.
 4. `errors.py` says what a domain error means over HTTP; `access.py` lists every door and whom it opens to.
 5. `health.py` says whether all is well, and `doctor.py` what to do when it is not.

@@ -71,6 +71,12 @@ def make(table: list[Default] | None = None) -> None:
             DeclaredSchedule.objects.filter(name=name).delete()
 
 
+def check() -> list[str]:
+    """What is missing of what `make` makes; empty when it is all there."""
+    there = set(PeriodicTask.objects.values_list("name", flat=True))
+    return [f"schedule {default.name!r}" for default in defaults() if default.name not in there]
+
+
 def _is_ours(task: PeriodicTask, declared: Mapping[str, dict[str, Any]]) -> bool:
     """Whether it reads as we last wrote it."""
     return declared.get(task.name) == _values_of(task)

@@ -20,4 +20,6 @@ STORES: dict[str, Callable[[], None]] = {
 CHECKS: dict[str, Callable[[], list[str]]] = {
     "Calls": store.check,
     "Bucket": blobs.check,
+    "Archive": archive.check,
+    "Schedules": schedule.check,
 }

@@ -21,6 +21,7 @@ from metrics.errors import ArchiveConflict, ArchiveUnavailable
 
 # A missing bucket is not among them: then nothing can be said about what is there.
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
+_NO_BUCKET = {"404", "NoSuchBucket", "NotFound"}
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _NO_VERSIONS = {"NotImplemented", "MethodNotAllowed"}
 # How many objects are read or written side by side; well under the client's pool of connections.
@@ -52,6 +53,18 @@ def create() -> None:
 def ping() -> None:
     """Raises when the bucket is not there or does not answer."""
     _client(os.getpid()).head_bucket(Bucket=_bucket())
+
+
+@_reachable()
+def check() -> list[str]:
+    """What is missing of what `create` makes; empty when it is all there."""
+    try:
+        _client(os.getpid()).head_bucket(Bucket=_bucket())
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NO_BUCKET:
+            raise
+        return [f"bucket {_bucket()}"]
+    return []
 
 
 @_reachable()

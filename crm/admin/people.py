@@ -6,16 +6,28 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from crm import tokens
-from crm.admin.scoping import ForSuperusers, TenantScoped
+from crm import live, tokens
+from crm.admin.scoping import TenantScoped
 from crm.models import Tenant, Token, User
+from crm.models.people import new_seal
 
 # Roles say who may what; groups of Django's would say it a second time, to nobody.
 admin.site.unregister(Group)
 
 
+class RunBySuperusers(TenantScoped):
+    """A company's staff may look at their own rows; only who runs the site may change any."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser
+
+
 @admin.register(Tenant)
-class TenantAdmin(ForSuperusers):
+class TenantAdmin(RunBySuperusers):
+    tenant_path = "pk"
     list_display = ("name", "created_at")
     sortable_by = ("name",)
     search_fields = ("name",)
@@ -24,12 +36,10 @@ class TenantAdmin(ForSuperusers):
     def searched(self, request: HttpRequest, rows: QuerySet[Tenant], term: str) -> QuerySet[Tenant]:
         return rows.filter(name__startswith=term)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
 
 @admin.register(User)
-class PersonAdmin(ForSuperusers, UserAdmin[User]):
+class PersonAdmin(RunBySuperusers, UserAdmin[User]):
+    tenant_path = "tenant"
     list_display = ("username", "email", "tenant", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
     list_select_related = ("tenant",)
@@ -48,12 +58,30 @@ class PersonAdmin(ForSuperusers, UserAdmin[User]):
     )
     add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "tenant", "role")}),)
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who only looks does not see a password's hash."""
+        if self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        return ((None, {"fields": ("username",)}), *self.fieldsets[1:])
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        if change and not obj.is_active:
+            # What was open before stays closed when they come back.
+            obj.session_seal = new_seal()
+        super().save_model(request, obj, form, change)
+        live.rights_changed(obj.pk)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        user_id = obj.pk
+        super().delete_model(request, obj)
+        live.rights_changed(user_id)
+
     def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
         is_id = term.isascii() and term.isdigit() and len(term) < 19
         return rows.filter(Q(username__startswith=term) | (Q(pk=int(term)) if is_id else Q()))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return ForSuperusers.lookup_allowed(self, lookup, value, request)
+        return RunBySuperusers.lookup_allowed(self, lookup, value, request)
 
 
 @admin.register(Token)

@@ -34,7 +34,9 @@ class HomePage(View):
     audits = None
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return redirect("sessions-page")
+        # Superusers run the site and work in no company.
+        at_work = request.user.is_anonymous or request.user.tenant_id is not None
+        return redirect("sessions-page" if at_work else "admin:index")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
