@@ -114,7 +114,7 @@ def test_a_programs_tokens_are_made_and_revoked_by_an_admin_and_a_persons_are_no
     assert "no integration with this id" in said(desk.post(page_of(agent, "tokens/"), {"name": "x", "days": 7}))
     tokens.issue(agent, name="theirs")
     theirs = Token.objects.get(user=agent)
-    assert "no token with this id" in said(desk.post(page_of(agent, f"tokens/{theirs.pk}/revoke/")))
+    assert desk.post(page_of(agent, f"tokens/{theirs.pk}/revoke/")).status_code == 404
     assert Token.objects.get(pk=theirs.pk).is_usable
 
 
@@ -166,9 +166,7 @@ def test_who_comes_back_to_where_a_form_went_sees_its_page(desk, agent):
 def test_a_colleagues_token_cannot_be_revoked_on_ones_own_page(client, agent, supervisor):
     tokens.issue(supervisor, name="theirs")
     client.force_login(agent)
-    assert "no token with this id" in said(
-        client.post(f"/profile/tokens/{Token.objects.get().pk}/revoke/", follow=True)
-    )
+    assert client.post(f"/profile/tokens/{Token.objects.get().pk}/revoke/").status_code == 404
     assert Token.objects.get().is_usable
 
 
