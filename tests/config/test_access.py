@@ -11,7 +11,7 @@ from config import access
 from crm import tokens, welcome
 from crm.models import Token, User
 from crm.roles import CAPABILITIES, Role
-from tests.builders import make_session, make_tenant, make_user
+from tests.builders import make_session, make_user
 from tests.sockets import OWN_HOST, first_frame, ticket_of, visit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "access.md"
@@ -38,17 +38,6 @@ def named(door):
 
 # The server's threads ask the database for themselves, so what they are to find has to be committed.
 in_threads = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def tenant(db):
-    """Within a transaction that is rolled back, which costs a tenth of emptying every table."""
-    return make_tenant()
-
-
-@pytest.fixture
-def stranger(db):
-    return make_user(make_tenant(), "supervisor")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pymongo import MongoClient
 
 from calls import store
-from config import doctor
+from config import doctor, schedule
 from config.doctor import State, examine
 from tests.running import ROOT
 from tests.waiting import wait_until
@@ -40,6 +40,7 @@ def calls_in_mongodb(settings):
 
 
 def test_every_server_answers_tells_its_version_and_has_what_it_needs(transactional_db):
+    schedule.make()  # Emptied with every table after each test.
     names = ["PostgreSQL", "MongoDB", "Redis", "Cache", "Object store", "Migrations", *doctor.STORES]
     findings = found(*names, "Redis as a store", "Disk")
     assert {state for _, state, _ in findings} == {State.OK}, findings

@@ -9,7 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from crm.models import Token
 from crm.roles import Role, grants
-from tests.builders import bearer, make_contact, make_session, make_tenant, make_user, put_chunk
+from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -42,17 +42,6 @@ def call(client, method, path, body=None):
     if body is None or method == "get":
         return getattr(client, method)(path)
     return getattr(client, method)(path, json.dumps(body), content_type="application/json")
-
-
-@pytest.fixture
-def tenant(db):
-    """Within a transaction that is rolled back, which costs a tenth of emptying every table."""
-    return make_tenant()
-
-
-@pytest.fixture
-def stranger(db):
-    return make_user(make_tenant(), "supervisor")
 
 
 @pytest.fixture

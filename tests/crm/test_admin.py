@@ -2,6 +2,7 @@ import re
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -55,10 +56,53 @@ def test_other_roles_do_not_get_in(client, tenant, role):
     assert client.get("/admin/", follow=True).status_code == 403
 
 
-def test_a_companys_admin_cannot_touch_people_of_the_site(client, admin):
+def test_a_companys_admin_looks_at_their_own_people_and_changes_none_here(client, admin, stranger):
     client.force_login(admin)
-    for page in ("crm/user", "crm/tenant", "django_celery_beat/periodictask", "django_celery_beat/intervalschedule"):
-        assert client.get(f"/admin/{page}/").status_code == 403
+    for page, own, foreign in (
+        ("crm/user", admin, stranger),
+        ("crm/tenant", admin.tenant, stranger.tenant),
+    ):
+        assert {row.pk for row in client.get(f"/admin/{page}/").context["cl"].result_list} == {own.pk}
+        assert client.get(f"/admin/{page}/{foreign.pk}/change/").status_code == 302, "there is no such row"
+        assert client.get(f"/admin/{page}/add/").status_code == 403
+        assert client.post(f"/admin/{page}/{own.pk}/change/", {"name": "x", "username": "x"}).status_code == 403
+        assert client.post(f"/admin/{page}/{own.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_who_only_looks_sees_no_hash_of_a_password(client, admin):
+    admin.set_password("a-long-pass-phrase")
+    admin.save()
+    client.force_login(admin)
+    page = client.get(f"/admin/crm/user/{admin.pk}/change/").content.decode()
+    assert admin.username in page
+    assert admin.password.rpartition("$")[2] not in page
+
+
+def test_schedules_are_for_who_runs_the_site(client, admin):
+    client.force_login(admin)
+    for page in ("periodictask", "intervalschedule"):
+        assert client.get(f"/admin/django_celery_beat/{page}/").status_code == 403
+
+
+def test_somebody_whom_the_site_deactivates_is_out_and_stays_out_of_what_was_open(client, agent, django_user_model):
+    root = django_user_model.objects.create(username="root", is_superuser=True, is_staff=True)
+    browser = Client()
+    browser.force_login(agent)
+    client.force_login(root)
+    form = {
+        "username": agent.username,
+        "tenant": agent.tenant_id,
+        "role": agent.role,
+        "last_login_0": "",
+        "last_login_1": "",
+        "date_joined_0": "2026-01-31",
+        "date_joined_1": "09:30:00",
+    }
+    for is_active in ({}, {"is_active": "on"}):
+        assert client.post(f"/admin/crm/user/{agent.pk}/change/", {**form, **is_active}).status_code == 302
+        assert browser.get("/sessions/").status_code == 302
+    agent.refresh_from_db()
+    assert agent.is_active
 
 
 def test_a_failed_chunk_is_tried_again_from_the_admin(client, admin, chunk):
@@ -179,8 +223,9 @@ def test_what_a_field_offers_while_one_types_is_not_another_companys(client, the
     client.force_login(theirs)
     offers = "/admin/autocomplete/"
     for label, model, field in [("audio", "audiosession", "user"), ("crm", "user", "tenant")]:
-        asked = client.get(offers, {"app_label": label, "model_name": model, "field_name": field, "term": "a"})
-        assert asked.status_code == 403
+        asked = client.get(offers, {"app_label": label, "model_name": model, "field_name": field})
+        offered = {offer["text"] for offer in asked.json()["results"]}
+        assert offered <= {str(theirs), str(theirs.tenant)}
     asked = client.get(offers, {"app_label": "audio", "model_name": "audiochunk", "field_name": "session"})
     assert asked.json()["results"] == []
 

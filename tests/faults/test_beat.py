@@ -19,6 +19,11 @@ from tests.running import ROOT
 from tests.waiting import wait_until
 
 QUEUE = "beat-test"
+# Other databases of the server may have leaders of their own.
+LEAD = (
+    "FROM pg_locks WHERE locktype = 'advisory' AND objid = %s "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 class Beat:
@@ -70,23 +75,22 @@ def address_of_the_test_database():
 
 def lock_holders():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [beat.LOCK])
+        cursor.execute(f"SELECT count(*) {LEAD}", [beat.LOCK])
         return cursor.fetchone()[0]
 
 
 def askers():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%advisory%%' AND pid <> pg_backend_pid()"
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%advisory%' AND pid <> pg_backend_pid() "
+            "AND datname = current_database()"
         )
         return cursor.fetchone()[0]
 
 
 def end_connection_of_the_lead():
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [beat.LOCK]
-        )
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {LEAD}", [beat.LOCK])
 
 
 def sent():

@@ -203,6 +203,7 @@ def test_a_second_company_sees_nothing(agent, stranger):
 
 
 def test_what_took_how_long_is_told_across_web_and_workers(stack, agent):
+    put(agent, start(agent), 0, encode(speech()[: 16_000 * 8]))
     supervisor = stack.client("demo-supervisor")
     wanted = {"http.chunk-detail", "upload.store", "stage.decode", "stage.transcription", "calls.store_chunk_segments"}
 
@@ -210,7 +211,7 @@ def test_what_took_how_long_is_told_across_web_and_workers(stack, agent):
         operations = supervisor.get("/api/metrics/operations").json()
         return wanted <= {operation["operation"] for operation in operations}
 
-    wait_until(measured, timeout=20, what="measurements of web and workers")
+    wait_until(measured, timeout=90, what="measurements of web and workers")
     assert agent.get("/api/metrics/operations").status_code == 403
 
 

@@ -1,23 +1,7 @@
 // The list of recordings: times in the reader's own, and the keyboard.
 
+import { useListing } from "./listing.js";
 import { showAll } from "./times.js";
 
 showAll();
-
-// The link fills its row, but for what has a hint or a use of its own; a click on a hint means the row too.
-document.querySelector(".sessions tbody")?.addEventListener("click", (event) => {
-  if (event.target.closest("a, button")) return;
-  event.target.closest("tr").querySelector("a").dispatchEvent(new MouseEvent("click", event));
-});
-
-const links = [...document.querySelectorAll(".sessions-who a")];
-
-addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const step = { j: 1, k: -1 }[event.key.toLowerCase()];
-  if (!step || !links.length) return;
-  event.preventDefault();
-  const at = links.indexOf(document.activeElement);
-  const next = at === -1 ? 0 : Math.min(links.length - 1, Math.max(0, at + step));
-  links[next].focus();
-});
+useListing(document.querySelector(".listing"));
