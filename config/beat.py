@@ -126,6 +126,9 @@ class OneLeader(DatabaseScheduler):
         except DatabaseError as error:
             log.warning("beat_without_database", error=type(error).__name__)
             self.lead.let_go()
+            # The connection that the schedule is read by may be the one that broke; the next look takes a new one.
+            with suppress(DatabaseError):
+                connection.close()
         return STANDBY_SECONDS
 
     def apply_entry(self, entry: Schedule, producer: Any = None) -> None:

@@ -96,6 +96,9 @@ class Gate:
         async def receive_in_bounds() -> Message:
             nonlocal received, refusal, is_whole
             if is_whole:
+                if scope["method"] not in SAFE_METHODS:
+                    # What is being changed is changed to its end, and written down, whoever hangs up meanwhile.
+                    await asyncio.Event().wait()
                 # Nothing is due any more; the application waits for the client to go.
                 return await receive()
             try:

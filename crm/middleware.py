@@ -55,7 +55,8 @@ class AuditTrail:
     """Writes an entry when a view has done what its `audits` attribute says; see the story in `crm/audit`.
 
     Who asked to see something does not get to see it when that cannot be written down. What was changed stays
-    changed, and the loss of its entry is logged as an error.
+    changed, and the loss of its entry is logged as an error. A view whose refusal has done it all the same names the
+    codes of such refusals in `done_all_the_same`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -67,16 +68,17 @@ class AuditTrail:
         response = self.get_response(request)
         view, via = _view_of(request)
         act = acts.of_view(view, request.method or "")
-        if act is None or not _was_done(request, response, via):
+        if act is None or not _was_done(request, response, view, via):
             return response
         actor = request.user if isinstance(request.user, User) else before
         if not isinstance(actor, User):
             return response
         try:
-            subject = acts.subject_of(act, _address(request, view), getattr(response, "data", None))
+            address = request.resolver_match.kwargs if request.resolver_match else {}
+            subject = acts.subject_of(act, address, getattr(response, "data", None))
             acts.write(act, actor=actor, subject=subject, via=via)
         except Error as error:
-            # Without its traceback: a driver\'s message may hold values.
+            # Without its traceback: a driver's message may hold values.
             log.error("audit_entry_lost", act=act, error=type(error).__name__)  # noqa: TRY400
             if request.method in SAFE_METHODS:
                 unavailable: Callable[[HttpRequest], HttpResponse] = import_string(settings.UNAVAILABLE_VIEW)
@@ -84,25 +86,18 @@ class AuditTrail:
         return response
 
 
-def _address(request: HttpRequest, view: Any) -> Mapping[str, Any]:
-    address: Mapping[str, Any] = request.resolver_match.kwargs if request.resolver_match else {}
-    if "object_id" in address:
-        # The admin numbers each kind of row by itself.
-        return {**address, "object_id": f"{view.opts.model_name}/{address['object_id']}"}
-    return address
-
-
 def _view_of(request: HttpRequest) -> tuple[Any, str]:
-    """The class behind the answer, and what kind of door it is: `api`, `page` or `admin`."""
-    view = request.resolver_match.func if request.resolver_match else None
-    if admin := getattr(view, "model_admin", None):
-        return admin, "admin"
-    page = getattr(view, "view_class", None)
-    return page, "api" if page is not None and issubclass(page, APIView) else "page"
+    """The class behind the answer, and what kind of door it is, `api` or `page`. The admin writes for itself."""
+    view = getattr(request.resolver_match.func, "view_class", None) if request.resolver_match else None
+    return view, "api" if view is not None and issubclass(view, APIView) else "page"
 
 
-def _was_done(request: HttpRequest, response: HttpResponse, via: str) -> bool:
-    if via != "api" and request.method not in SAFE_METHODS:
-        # A form that was wrong is shown again with a 200; one that was right leads elsewhere, or shows what it made.
-        return 300 <= response.status_code < 400 or response.status_code == HTTPStatus.CREATED
-    return 200 <= response.status_code < 300
+def _was_done(request: HttpRequest, response: HttpResponse, view: Any, via: str) -> bool:
+    if via == "api":
+        refusal = getattr(response, "data", None) or {}
+        code = refusal.get("error", {}).get("code") if isinstance(refusal, Mapping) else None
+        return 200 <= response.status_code < 300 or code in getattr(view, "done_all_the_same", ())
+    if request.method in SAFE_METHODS:
+        return 200 <= response.status_code < 300
+    # A form that was wrong is shown again with a 200; one that was right leads elsewhere, or shows what it made.
+    return 300 <= response.status_code < 400 or response.status_code == HTTPStatus.CREATED

@@ -100,6 +100,9 @@ class _Visit:
             return
         if message["type"] == "websocket.accept" and not await self._is_written_down():
             message = {"type": "websocket.close"}
+        if self._is_closed:
+            # Rights ended while the act was being written down.
+            return
         self._is_closed = message["type"] == "websocket.close"
         await self._send(message)
 
@@ -112,7 +115,7 @@ class _Visit:
         try:
             await database_sync_to_async(acts.write)(act, actor=self.scope["user"], subject=subject, via="socket")
         except Error as error:
-            # Without its traceback: a driver\'s message may hold values.
+            # Without its traceback: a driver's message may hold values.
             log.error("audit_entry_lost", act=act, error=type(error).__name__)  # noqa: TRY400
             return False
         return True
@@ -136,6 +139,8 @@ class _Visit:
                 await self._read_rights()
         finally:
             listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await listener
 
     async def _read_rights(self) -> None:
         try:
@@ -152,16 +157,20 @@ class _Visit:
 
 
 async def _listen(group: str, changed: asyncio.Event) -> None:
-    """Set the event whenever the group is told something. Without the channel layer the rounds have to do."""
+    """Set the event whenever the group is told something. While the channel layer is away the rounds have to do."""
     layer = get_channel_layer()
-    try:
+    while True:
         channel = await layer.new_channel()
-        await layer.group_add(group, channel)
-        while True:
-            await layer.receive(channel)
-            changed.set()
-    except asyncio.CancelledError:
-        raise
-    except Exception as error:
-        # Whatever the layer's driver raises means the same here.
-        log.warning("rights_not_heard", error=type(error).__name__)
+        try:
+            await layer.group_add(group, channel)
+            while True:
+                await layer.receive(channel)
+                changed.set()
+        except asyncio.CancelledError:
+            with suppress(Exception):
+                await layer.group_discard(group, channel)
+            raise
+        except Exception as error:
+            # Whatever the layer's driver raises means the same here.
+            log.warning("rights_not_heard", error=type(error).__name__)
+            await asyncio.sleep(settings.EARSHOT_RIGHTS_SECONDS)

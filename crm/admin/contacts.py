@@ -96,6 +96,7 @@ def is_pair(line: str) -> bool:
 class ContactAdmin(TenantScoped):
     """For a tenant's own staff: a superuser has no tenant whose customers these would be."""
 
+    kind = "contact"
     tenant_path = "tenant"
     form = ContactForm
     list_display = ("__str__", "phone", "email", "created_at")

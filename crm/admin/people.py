@@ -27,6 +27,7 @@ class RunBySuperusers(TenantScoped):
 
 @admin.register(Tenant)
 class TenantAdmin(RunBySuperusers):
+    kind = "company"
     tenant_path = "pk"
     list_display = ("name", "created_at")
     sortable_by = ("name",)
@@ -39,6 +40,7 @@ class TenantAdmin(RunBySuperusers):
 
 @admin.register(User)
 class PersonAdmin(RunBySuperusers, UserAdmin[User]):
+    kind = "person"
     tenant_path = "tenant"
     list_display = ("username", "email", "tenant", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
@@ -71,11 +73,6 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
         super().save_model(request, obj, form, change)
         live.rights_changed(obj.pk)
 
-    def delete_model(self, request: HttpRequest, obj: User) -> None:
-        user_id = obj.pk
-        super().delete_model(request, obj)
-        live.rights_changed(user_id)
-
     def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
         is_id = term.isascii() and term.isdigit() and len(term) < 19
         return rows.filter(Q(username__startswith=term) | (Q(pk=int(term)) if is_id else Q()))
@@ -86,6 +83,7 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
 
 @admin.register(Token)
 class TokenAdmin(TenantScoped):
+    kind = "token"
     tenant_path = "user__tenant"
     list_display = ("name", "hint", "user", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("user",)
@@ -103,4 +101,5 @@ class TokenAdmin(TenantScoped):
     def revoke(self, request: HttpRequest, chosen: QuerySet[Token]) -> None:
         for token in chosen:
             tokens.revoke(token)
+            self.write_down(request, "revoked", token)
         self.message_user(request, f"{len(chosen)} revoked. Programs that carry them are refused from now on.")

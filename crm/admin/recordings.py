@@ -48,6 +48,7 @@ def row_link(words: object, page: str, pk: object) -> SafeString:
 
 @admin.register(AudioSession)
 class SessionAdmin(TenantScoped):
+    kind = "recording"
     tenant_path = "tenant"
     list_display = ("id", "user", "created_at", "status", "duration", "channels", "chunks", "on_page")
     list_filter = ("status", "created_at")
@@ -80,6 +81,8 @@ class SessionAdmin(TenantScoped):
 
 class PartsOfSessions(TenantScoped):
     """Chunks, and what is done with them: searched for by the recording they belong to."""
+
+    kind = "recording"
 
     def chunks_meant(self, request: HttpRequest, term: str) -> Q:
         """The chunks of the newest recordings that are meant, of those that the viewer may see."""
@@ -130,6 +133,9 @@ class ChunkAdmin(PartsOfSessions):
         identity = as_uuid(term)
         return rows.filter(of_sessions | Q(pk=identity) if identity else of_sessions)
 
+    def subject_of(self, row: AudioChunk) -> str:
+        return f"recording:{row.session_id}"
+
     @admin.display(description="Duration")
     def duration(self, chunk: AudioChunk) -> str:
         return f"{chunk.duration_seconds:.1f} s"
@@ -152,6 +158,7 @@ class ChunkAdmin(PartsOfSessions):
         for chunk in chosen:
             try:
                 progress.try_again(chunk)
+                self.write_down(request, "analysed_again", chunk)
                 retried += 1
             except ChunkBusy:
                 left += 1
@@ -175,6 +182,9 @@ class JobAdmin(PartsOfSessions):
     def searched(self, request: HttpRequest, rows: QuerySet[AnalysisJob], term: str) -> QuerySet[AnalysisJob]:
         chunks = AudioChunk.objects.filter(self.chunks_meant(request, term))
         return rows.filter(chunk__in=chunks)
+
+    def subject_of(self, row: AnalysisJob) -> str:
+        return f"recording:{row.chunk.session_id}"
 
     @admin.display(description="Chunk")
     def of_chunk(self, job: AnalysisJob) -> SafeString:

@@ -60,6 +60,7 @@ class ScheduleForm(forms.ModelForm[PeriodicTask]):
 
 @admin.register(PeriodicTask)
 class ScheduleAdmin(ForSuperusers):
+    kind = "schedule"
     form = ScheduleForm
     list_display = ("name", "task", "schedule", "enabled", "last_run", "runs")
     list_filter = ("enabled",)
@@ -89,18 +90,25 @@ class ScheduleAdmin(ForSuperusers):
 
     @admin.action(description="Enable")
     def enable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
+        self._write_each(request, "enabled", chosen)
         changed = chosen.update(enabled=True)
         PeriodicTasks.update_changed()
         self.message_user(request, f"{changed} enabled.")
 
     @admin.action(description="Disable")
     def disable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
+        self._write_each(request, "disabled", chosen)
         changed = chosen.update(enabled=False, last_run_at=None)
         PeriodicTasks.update_changed()
         self.message_user(request, f"{changed} disabled. They stay so until somebody enables them.")
 
+    def _write_each(self, request: HttpRequest, done: str, chosen: QuerySet[PeriodicTask]) -> None:
+        for task in chosen:
+            self.write_down(request, done, task)
+
     @admin.action(description="Send now")
     def send_now(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
+        self._write_each(request, "sent", chosen)
         for one in chosen:
             task = current_app.tasks.get(one.task)
             current_app.send_task(one.task, queue=one.queue or getattr(task, "queue", None), retry=False)
@@ -110,6 +118,7 @@ class ScheduleAdmin(ForSuperusers):
 class OneOfSeveralTimes(ForSuperusers):
     """A time that schedules may share: changed in one place, it changes for all of them."""
 
+    kind = "schedule"
     readonly_fields: ClassVar[tuple[str, ...]] = ("used_by",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

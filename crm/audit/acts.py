@@ -16,17 +16,18 @@ _IN_ADDRESS: Mapping[str, str] = {
     "person": "person_id",
     "contact": "contact_id",
     "token": "token_id",
-    "row": "object_id",
 }
 
 
 def of_view(view: Any, method: str) -> str | None:
-    """The act that a view, a page, a consumer or an admin class declares for an HTTP method; None for none."""
+    """The act that a view, a page or a consumer declares for an HTTP method; None for none.
+
+    A text is the act of looking at it, a mapping tells one for each method.
+    """
     declared = getattr(view, "audits", None)
-    if isinstance(declared, Mapping):
-        act: str | None = declared.get("GET" if method == "HEAD" else method)
-        return act
-    return declared
+    by_method = declared if isinstance(declared, Mapping) else {"GET": declared}
+    act: str | None = by_method.get("GET" if method == "HEAD" else method)
+    return act
 
 
 def subject_of(act: str, address: Mapping[str, Any], answer: Any = None) -> str:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth import views
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
@@ -21,7 +21,11 @@ class SignInPage(views.LoginView):
     audits: ClassVar = {"POST": "access.signed_in"}
     template_name = "crm/sign_in.html"
     form_class = SignInForm
-    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # Who posts a name and a password is asked for them, whoever was signed in before.
+        self.redirect_authenticated_user = request.method != "POST"
+        return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponseRedirect:
         browser_sessions.begin(self.request, form.get_user())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,26 @@ def send_through_gate(pieces, *, headers=None, limits=USUAL, method="PUT", then=
     gate = Gate(application, limits=limits, trusted_origins=["https://crm.example"])
     asyncio.run(gate({"type": "http", "method": method, "headers": encoded}, receive, send))
     return received, answered
+
+
+def waits_for_the_client_to_go(method):
+    """What an application behind the gate hears of a client that has sent everything and hangs up."""
+    messages = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+    heard = []
+
+    async def application(scope, receive, send):
+        await receive()
+        with suppress(TimeoutError):
+            heard.append(await asyncio.wait_for(receive(), timeout=0.05))
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        raise AssertionError("nobody is there to hear it")
+
+    asyncio.run(Gate(application, limits=USUAL)({"type": "http", "method": method, "headers": []}, receive, send))
+    return [message["type"] for message in heard]
 
 
 def code_of(answered):
@@ -132,3 +153,8 @@ def test_everything_else_is_let_in(settings, headers):
 def test_another_sites_page_may_lead_here():
     headers = OUR_PAGE | {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     assert send_through_gate([b""], headers=headers, method="GET")[1][0]["status"] == 200
+
+
+def test_what_is_being_changed_is_changed_to_its_end_though_the_client_hangs_up():
+    assert waits_for_the_client_to_go("POST") == []
+    assert waits_for_the_client_to_go("GET") == ["http.disconnect"]

@@ -93,6 +93,14 @@ def end_connection_of_the_lead():
         cursor.execute(f"SELECT pg_terminate_backend(pid) {LEAD}", [beat.LOCK])
 
 
+def end_every_other_connection():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+
+
 def sent():
     with app.connection_for_read() as broker:
         return broker.default_channel._size(QUEUE)
@@ -159,6 +167,17 @@ def test_a_leader_that_lost_its_connection_sends_no_more_until_it_leads_again(be
     assert lock_holders() == 1
     assert [one.leads() for one in beats].count(True) == 1
     assert sent() <= runs(often) + 2
+
+
+def test_beats_that_have_lost_every_connection_they_had_send_again(beats):
+    often = every_second()
+    wait_until(lambda: runs(often) >= 2, timeout=20, what="the first to send")
+    for _ in range(3):
+        # As when PostgreSQL is killed: not the lead's alone, but also the one by which the schedule is read.
+        end_every_other_connection()
+        before = runs(often)
+        wait_until(lambda before=before: runs(often) >= before + 2, timeout=30, what="somebody to send again")
+    assert [one.leads() for one in beats].count(True) == 1
 
 
 @pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")

@@ -16,6 +16,7 @@ from audio import sending
 from audio.errors import Undecodable
 from audio.sending import RecordedChunk, Recorder, Refused, Unreachable, Watcher
 from crm import tokens
+from crm.audit import acts
 from crm.models import User
 
 # What transcribing may take for each second of sound, and at least, before we stop waiting for it.
@@ -67,6 +68,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no active user {options['user']} here. Name one with --user, or give a token with --token."
             )
+        acts.write("token.made", actor=None, subject=f"person:{user.pk}", via="command", tenant_id=user.tenant_id)
         return tokens.issue(user, name="send_audio", lifetime=timedelta(days=1))
 
 

@@ -1,10 +1,12 @@
 """What is written down, when, and what happens when it cannot be."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 
-from crm.models import AuditEntry
-from tests.builders import bearer, make_session, make_user, put_chunk
+from crm import tokens
+from crm.models import AuditEntry, Contact, Token
+from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
 
 
@@ -60,11 +62,87 @@ def test_signing_in_and_out_are_written_down_and_a_wrong_password_is_not(client,
     assert entries() == [("access.signed_in", me, "", "page"), ("access.signed_out", me, "", "page")]
 
 
-def test_what_staff_look_at_in_the_admin_is_written_down(client, tenant, session):
+@pytest.fixture
+def admin(tenant, client):
     admin = make_user(tenant, "admin")
     client.force_login(admin)
+    return admin
+
+
+def test_what_staff_look_at_in_the_admin_is_written_down(client, admin, session):
+    put_chunk(bearer(admin), session, 0, encode(tone(1.0)))
+    chunk = session.chunks.get()
+    client.get("/admin/audio/audiosession/")
     client.get(f"/admin/audio/audiosession/{session.pk}/change/")
-    assert entries() == [("row.read", f"user:{admin.pk}", f"row:audiosession/{session.pk}", "admin")]
+    client.get(f"/admin/audio/audiochunk/{chunk.pk}/change/")
+    client.get(f"/admin/audio/analysisjob/{chunk.jobs.first().pk}/change/")
+    me, it = f"user:{admin.pk}", f"recording:{session.pk}"
+    assert entries() == [("recording.listed", me, "", "admin"), *[("recording.read", me, it, "admin")] * 3]
+
+
+CUSTOMER = {"names": "Ada Lovelace", "phones": "", "emails": "", "identities": ""}
+
+
+@pytest.mark.parametrize("popup", [{}, {"_popup": "1"}])
+def test_what_staff_change_in_the_admin_is_written_down_however_the_form_was_opened(client, admin, popup):
+    client.post("/admin/crm/contact/add/", CUSTOMER | popup)
+    contact = Contact.objects.get()
+    client.post(f"/admin/crm/contact/{contact.pk}/change/", CUSTOMER | {"phones": "+49 40 1234"} | popup)
+    client.post(f"/admin/crm/contact/{contact.pk}/delete/", {"post": "yes"} | popup)
+    me, it = f"user:{admin.pk}", f"contact:{contact.pk}"
+    assert [entry for entry in entries() if not entry[0].endswith(("listed", "read"))] == [
+        ("contact.made", me, it, "admin"),
+        ("contact.changed", me, it, "admin"),
+        ("contact.removed", me, it, "admin"),
+    ]
+
+
+def test_several_that_are_deleted_or_revoked_at_once_are_an_entry_each(client, admin, agent):
+    first, second = make_contact(admin.tenant, "Ada"), make_contact(admin.tenant, "Grace")
+    chosen = {"action": "delete_selected", "_selected_action": [first.pk, second.pk], "post": "yes"}
+    client.post("/admin/crm/contact/", chosen)
+    tokens.issue(agent, name="recorder")
+    token = Token.objects.get(user=agent)
+    client.post("/admin/crm/token/", {"action": "revoke", "_selected_action": [token.pk]})
+    done = {(act, subject) for act, _, subject, _ in entries()}
+    assert {
+        ("contact.removed", f"contact:{first.pk}"),
+        ("contact.removed", f"contact:{second.pk}"),
+        ("token.revoked", f"token:{token.pk}"),
+    } <= done
+
+
+def test_what_was_tried_in_the_admin_and_not_done_is_not_written_down(client, admin, stranger):
+    theirs = make_contact(stranger.tenant, "Ada")
+    client.post(f"/admin/crm/contact/{theirs.pk}/change/", CUSTOMER)
+    client.post(f"/admin/crm/contact/{theirs.pk}/delete/", {"post": "yes"})
+    client.post("/admin/crm/token/", {"action": "revoke", "_selected_action": []}, follow=False)
+    assert {act for act, *_ in entries()} <= {"token.listed"}
+
+
+def test_the_admin_keeps_no_log_of_its_own_in_which_names_would_stay(client, admin):
+    client.post("/admin/crm/contact/add/", CUSTOMER)
+    assert not LogEntry.objects.exists()
+    contact = Contact.objects.get()
+    assert client.get(f"/admin/crm/contact/{contact.pk}/history/").status_code == 404
+
+
+def test_somebody_who_is_signed_in_and_posts_a_wrong_password_has_not_signed_in(client, agent):
+    client.force_login(agent)
+    client.post("/sign-in/", {"username": agent.username, "password": "wrong"})
+    client.get("/sign-in/")
+    assert entries() == []
+
+
+def test_asking_what_is_allowed_is_not_looking(client, admin, session):
+    client.options(f"/sessions/{session.pk}/")
+    assert entries() == []
+
+
+def test_a_completion_that_still_owes_chunks_is_kept_and_so_written_down(agent, session):
+    complete = f"/api/audio/sessions/{session.pk}/complete"
+    assert bearer(agent).post(complete, {"total_chunks": 2}, format="json").status_code == 409
+    assert entries() == [("recording.completed", f"user:{agent.pk}", f"recording:{session.pk}", "api")]
 
 
 def test_an_entry_belongs_to_the_company_of_who_acted(agent, stranger, session):
