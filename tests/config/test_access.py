@@ -128,6 +128,28 @@ def test_a_page_of_another_company_is_not_found_and_changes_nothing(client, stra
     assert User.objects.get(pk=agent.pk).session_seal == agent.session_seal
 
 
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("door", [door for door in PAGES if door.method == "POST" and door.capability], ids=named)
+def test_a_form_is_taken_from_a_role_just_as_the_table_says(client, tenant, ours, door, role):
+    address = filled(door.address, ours)
+    assert client.post(address)["Location"].startswith("/sign-in/"), "from nobody"
+    client.force_login(make_user(tenant, role))
+    response = client.post(address)
+    assert (response.status_code == 403) == (not door.opens_to(role))
+    assert response.status_code < 500
+
+
+@pytest.mark.parametrize("garbage", ["0", "9" * 30, "%00", "🦊", "..%2f..", "x" * 400])
+@pytest.mark.parametrize("door", [door for door in PAGES if "<" in door.address], ids=named)
+def test_garbage_in_the_address_of_a_page_is_a_clear_4xx(client, tenant, ours, door, garbage):
+    client.force_login(make_user(tenant, "admin"))
+    for blank in [blank for blank in ours if blank in door.address]:
+        address = filled(door.address.replace(blank, garbage), ours)
+        response = getattr(client, door.method.lower())(address)
+        # An address that is only posted to leads to one's own page.
+        assert 400 <= response.status_code < 500 or (door.method, response.status_code) == ("GET", 302)
+
+
 @in_threads
 @pytest.mark.parametrize("door", SOCKETS, ids=named)
 def test_a_socket_is_refused_in_the_handshake_without_a_ticket_or_cookie(ours, door):

@@ -183,7 +183,9 @@ def test_beats_that_have_lost_every_connection_they_had_send_again(beats):
 @pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
 def test_what_the_broker_does_not_take_stays_due(transactional_db):
     daily = missed_since_the_day_before_yesterday()
-    scheduler = beat.OneLeader(app=Celery("nowhere", broker="redis://127.0.0.1:9/0", set_as_current=False), max_interval=1)
+    scheduler = beat.OneLeader(
+        app=Celery("nowhere", broker="redis://127.0.0.1:9/0", set_as_current=False), max_interval=1
+    )
     try:
         for _ in range(3):
             assert scheduler.tick() == beat.STANDBY_SECONDS
