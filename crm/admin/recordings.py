@@ -50,7 +50,7 @@ def row_link(words: object, page: str, pk: object) -> SafeString:
 class SessionAdmin(TenantScoped):
     kind = "recording"
     tenant_path = "tenant"
-    list_display = ("id", "user", "created_at", "status", "duration", "channels", "chunks", "on_page")
+    list_display = ("short_id", "user", "created_at", "status", "duration", "channels", "chunks", "on_page")
     list_filter = ("status", "created_at")
     list_select_related = ("user",)
     sortable_by = ("created_at",)
@@ -61,6 +61,10 @@ class SessionAdmin(TenantScoped):
 
     def searched(self, request: HttpRequest, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
         return sessions_meant(rows, term)
+
+    @admin.display(description="Id")
+    def short_id(self, session: AudioSession) -> str:
+        return str(session.pk)[:8]
 
     @admin.display(description="Duration")
     def duration(self, session: AudioSession) -> str:
