@@ -74,13 +74,20 @@ def _verify_chain(chain: str, tenant_id: int | None, report: Report, progress: C
 
 
 def _faults_of(chain: str, block: AuditBlock, report: Report) -> Iterator[str]:
-    entries = [as_sealed(entry) for entry in block.entries.order_by("position")]
+    entries = list(block.entries.order_by("position"))
     report.entries += len(entries)
     computed = block_hash(
-        chain=chain, number=block.number, sealed_at=block.sealed_at, previous=block.previous_hash, entries=entries
+        chain=chain,
+        number=block.number,
+        sealed_at=block.sealed_at,
+        previous=block.previous_hash,
+        entries=[as_sealed(entry) for entry in entries],
     )
     if computed != block.hash or len(entries) != block.entry_count:
         yield f"Block {block.number} does not agree with its hash: an entry was changed, added or removed."
+    # The hash tells only once whose chain it is; each entry is found by a company of its own.
+    if any(entry.tenant_id != block.tenant_id for entry in entries):
+        yield f"Block {block.number} has an entry that was moved out of its company."
     name, content = anchor_of(block)
     kept = archive.read(name)
     if kept is None and block.anchored_at is not None:

@@ -158,6 +158,22 @@ def test_an_entry_that_was_tampered_with_is_found(agent, tamper):
     assert findings() == ["Block 2 does not agree with its hash: an entry was changed, added or removed."]
 
 
+@pytest.mark.parametrize("where", ["another company", "the site"])
+def test_an_entry_that_was_moved_out_of_its_companys_sight_is_found(agent, stranger, where):
+    for _ in range(3):
+        sealed_block(agent)
+    elsewhere = stranger.tenant_id if where == "another company" else None
+    AuditEntry.objects.filter(block__number=2, position=1).update(tenant_id=elsewhere)
+    assert findings() == ["Block 2 has an entry that was moved out of its company."]
+
+
+def test_an_entry_of_the_site_that_was_moved_into_a_company_is_found(agent):
+    acts.write("person.made", actor=None, subject="", via="command")
+    sealing.seal()
+    AuditEntry.objects.update(tenant_id=agent.tenant_id)
+    assert findings() == ["Block 1 has an entry that was moved out of its company."]
+
+
 def test_a_block_that_was_removed_is_found(agent):
     for _ in range(3):
         sealed_block(agent)
