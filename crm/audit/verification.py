@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import orjson
 
 from crm.audit.chain import GENESIS, block_hash
-from crm.audit.sealing import ANCHOR, anchor_of, as_sealed, chain_of
+from crm.audit.sealing import ANCHOR, ANCHORS_AT_ONCE, anchor_of, as_sealed, chain_of
 from crm.models import AuditBlock, AuditEntry
 from metrics import archive
 
@@ -61,19 +62,28 @@ def verify(*, progress: Callable[[str, int], None] = lambda chain, number: None)
 def _verify_chain(chain: str, tenant_id: int | None, report: Report, progress: Callable[[str, int], None]) -> int:
     """The number of the chain's last block."""
     expected, previous = 1, GENESIS
-    for block in AuditBlock.objects.of_chain(tenant_id).order_by("number").iterator(chunk_size=200):
+    for block, kept in _blocks_with_anchors(tenant_id):
         progress(chain, block.number)
         report.blocks += 1
         if block.number != expected:
             report.findings.append(Finding(chain, f"Block {expected} is missing."))
         elif block.previous_hash != previous:
             report.findings.append(Finding(chain, f"Block {block.number} does not follow block {block.number - 1}."))
-        report.findings.extend(Finding(chain, message) for message in _faults_of(chain, block, report))
+        report.findings.extend(Finding(chain, message) for message in _faults_of(chain, block, kept, report))
         expected, previous = block.number + 1, block.hash
     return expected - 1
 
 
-def _faults_of(chain: str, block: AuditBlock, report: Report) -> Iterator[str]:
+def _blocks_with_anchors(tenant_id: int | None) -> Iterator[tuple[AuditBlock, bytes | None]]:
+    """The chain's blocks in order, each with what the archive keeps under its anchor's name."""
+    blocks = AuditBlock.objects.of_chain(tenant_id).order_by("number").iterator(chunk_size=ANCHORS_AT_ONCE)
+    while some := list(islice(blocks, ANCHORS_AT_ONCE)):
+        names = [anchor_of(block)[0] for block in some]
+        kept = archive.read_all(names)
+        yield from zip(some, map(kept.get, names), strict=True)
+
+
+def _faults_of(chain: str, block: AuditBlock, kept: bytes | None, report: Report) -> Iterator[str]:
     entries = list(block.entries.order_by("position"))
     report.entries += len(entries)
     computed = block_hash(
@@ -88,11 +98,9 @@ def _faults_of(chain: str, block: AuditBlock, report: Report) -> Iterator[str]:
     # The hash tells only once whose chain it is; each entry is found by a company of its own.
     if any(entry.tenant_id != block.tenant_id for entry in entries):
         yield f"Block {block.number} has an entry that was moved out of its company."
-    name, content = anchor_of(block)
-    kept = archive.read(name)
     if kept is None and block.anchored_at is not None:
         yield f"Block {block.number} has lost its anchor in the archive."
-    elif kept is not None and kept != content:
+    elif kept is not None and kept != anchor_of(block)[1]:
         hash_there = str(orjson.loads(kept).get("hash", ""))[:12]
         yield (
             f"Block {block.number} is not the one that the archive knows ({hash_there}…): the chain was made anew, or "

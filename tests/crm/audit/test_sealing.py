@@ -2,7 +2,10 @@
 
 import io
 import itertools
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.core.management import call_command
@@ -235,6 +238,77 @@ def test_what_could_not_be_anchored_is_anchored_the_next_time(agent):
     assert archive.exists(sealing.anchor_of(block)[0])
     block.refresh_from_db()
     assert block.anchored_at is not None
+
+
+def sealed_while_the_archive_was_away(actor, blocks):
+    """Blocks that have no anchor yet."""
+    for _ in range(blocks):
+        sealed_block(actor, entries=1)
+    for block in AuditBlock.objects.all():
+        archive.erase(sealing.anchor_of(block)[0])
+    AuditBlock.objects.update(anchored_at=None)
+
+
+def test_a_block_that_the_archive_knows_otherwise_keeps_no_other_from_its_anchor(agent, monkeypatch):
+    monkeypatch.setattr(sealing, "MOST_ANCHORS", 2)
+    sealed_while_the_archive_was_away(agent, 4)
+    for block in AuditBlock.objects.filter(number__lte=2):
+        archive.write(sealing.anchor_of(block)[0], b"{}")
+    for _ in range(2):
+        sealing.seal()
+    assert list(AuditBlock.objects.unanchored().values_list("number", flat=True)) == [1, 2]
+    sealed_block(agent)
+    assert list(AuditBlock.objects.unanchored().values_list("number", flat=True)) == [1, 2]
+
+
+@contextmanager
+def four_at_once(operation):
+    """The store answers this operation only when four of it have been asked."""
+    together = threading.Barrier(4)
+
+    def wait(**request):
+        together.wait(timeout=20)
+
+    events = archive._client(os.getpid()).meta.events
+    events.register(f"before-send.s3.{operation}", wait)
+    try:
+        yield
+    finally:
+        events.unregister(f"before-send.s3.{operation}", wait)
+
+
+def test_anchors_are_written_side_by_side(agent, django_assert_max_num_queries):
+    sealed_while_the_archive_was_away(agent, 4)
+    with four_at_once("PutObject"), django_assert_max_num_queries(3):
+        sealing.seal()
+    assert not AuditBlock.objects.unanchored().exists()
+
+
+def test_anchors_are_read_side_by_side(agent):
+    for _ in range(4):
+        sealed_block(agent, entries=1)
+    with four_at_once("GetObject"):
+        assert findings() == []
+
+
+def test_more_blocks_than_are_looked_at_together_are_all_looked_at(agent, monkeypatch):
+    monkeypatch.setattr(verification, "ANCHORS_AT_ONCE", 2)
+    for _ in range(5):
+        sealed_block(agent, entries=1)
+    archive.erase(sealing.anchor_of(AuditBlock.objects.get(number=5))[0])
+    assert verification.verify().blocks == 5
+    assert findings() == ["Block 5 has lost its anchor in the archive."]
+
+
+def test_finding_what_waits_for_an_anchor_does_not_read_the_blocks_that_have_one(tenant):
+    now = timezone.now()
+    AuditBlock.objects.bulk_create(
+        AuditBlock(tenant=tenant, number=number, entry_count=0, sealed_at=now, anchored_at=now)
+        for number in range(1, 2001)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crm_auditblock")
+    assert "audit_block_unanchored" in AuditBlock.objects.unanchored().order_by("-pk")[:10].explain()
 
 
 def test_the_command_says_in_a_sentence_that_all_agrees(agent):
