@@ -2,16 +2,19 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audio.models import AudioSession
 from crm.audit.chain import GENESIS, SealedEntry, block_hash
 from crm.models import AuditBlock, AuditEntry, Token
+from crm.models.audit import AuditBlockQuerySet, AuditEntryQuerySet
 from metrics import archive, keyring, person_keys
 from metrics.keyring import Named
 
@@ -22,6 +25,8 @@ MOST_ENTRIES: Final = 1000
 MOST_ANCHORS: Final = 1000
 ANCHORS_AT_ONCE: Final = 200
 ANCHOR: Final = "audit/{chain}/{number:09}"
+# How much later than planned something may be sealed or anchored: an archive that is away for a moment is no fault.
+PATIENCE: Final = timedelta(minutes=15)
 # Whose key names what belongs to nobody that we know; no user of ours has this id.
 _NOBODY: Final = 0
 
@@ -41,6 +46,20 @@ def seal() -> int:
                 break
     _anchor()
     return sealed
+
+
+def late_entries() -> AuditEntryQuerySet:
+    """Those that should have been sealed by now. Until they are, nothing tells whether they were changed."""
+    return AuditEntry.objects.unsealed().filter(at__lt=_latest())
+
+
+def late_blocks() -> AuditBlockQuerySet:
+    """Those that should have an anchor by now. Until they have, nothing tells whether the chain was made anew there."""
+    return AuditBlock.objects.unanchored().filter(sealed_at__lt=_latest())
+
+
+def _latest() -> datetime:
+    return timezone.now() - timedelta(seconds=settings.EARSHOT_SEAL_SECONDS) - PATIENCE
 
 
 def chain_of(tenant_id: int | None) -> str:

@@ -5,9 +5,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import orjson
+from django.db.models import Count, Min
 
 from crm.audit.chain import GENESIS, block_hash
-from crm.audit.sealing import ANCHOR, ANCHORS_AT_ONCE, anchor_of, as_sealed, chain_of
+from crm.audit.sealing import (
+    ANCHOR,
+    ANCHORS_AT_ONCE,
+    anchor_of,
+    as_sealed,
+    chain_of,
+    late_blocks,
+    late_entries,
+)
 from crm.models import AuditBlock, AuditEntry
 from metrics import archive
 
@@ -17,7 +26,7 @@ _FOLDER = ANCHOR.partition("/")[0]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that does not agree. `chain` is a tenant's id or `site`; the message is for people."""
+    """What does not agree, or was not sealed in time. `chain` is a tenant's id or `site`; the message is for people."""
 
     chain: str
     message: str
@@ -56,7 +65,19 @@ def verify(*, progress: Callable[[str, int], None] = lambda chain, number: None)
                 "or the database was restored from an older backup."
             )
             report.findings.append(Finding(chain, message))
+    report.findings.extend(_late())
     return report
+
+
+def _late() -> Iterator[Finding]:
+    entries = late_entries().order_by("tenant").values_list("tenant").annotate(Count("pk"), Min("at"))
+    for tenant_id, count, since in entries:
+        message = f"{count} entries have not been sealed since {since:%Y-%m-%d %H:%M} UTC, so nothing guards them yet."
+        yield Finding(chain_of(tenant_id), message)
+    blocks = late_blocks().order_by("tenant").values_list("tenant").annotate(Count("pk"), Min("sealed_at"))
+    for tenant_id, count, since in blocks:
+        message = f"{count} blocks have had no anchor in the archive since {since:%Y-%m-%d %H:%M} UTC."
+        yield Finding(chain_of(tenant_id), message)
 
 
 def _verify_chain(chain: str, tenant_id: int | None, report: Report, progress: Callable[[str, int], None]) -> int:

@@ -6,6 +6,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -311,6 +312,43 @@ def test_finding_what_waits_for_an_anchor_does_not_read_the_blocks_that_have_one
     assert "audit_block_unanchored" in AuditBlock.objects.unanchored().order_by("-pk")[:10].explain()
 
 
+def too_long_ago(settings):
+    return timezone.now() - sealing.PATIENCE - timedelta(seconds=settings.EARSHOT_SEAL_SECONDS + 60)
+
+
+def test_entries_that_nobody_seals_are_found_and_fail_the_command(agent, settings):
+    for _ in range(3):
+        did(agent)
+    assert findings() == [], "they may wait for a moment"
+    then = too_long_ago(settings)
+    AuditEntry.objects.filter(pk__gt=AuditEntry.objects.first().pk).update(at=then)
+    expected = f"2 entries have not been sealed since {then:%Y-%m-%d %H:%M} UTC, so nothing guards them yet."
+    assert [(found.chain, found.message) for found in verification.verify().findings] == [
+        (str(agent.tenant_id), expected)
+    ]
+    with pytest.raises(CommandError):
+        call_command("verify_audit", stdout=io.StringIO())
+    sealing.seal()
+    assert findings() == []
+
+
+def test_sealing_that_was_planned_less_often_may_take_longer(agent, settings):
+    did(agent)
+    AuditEntry.objects.update(at=too_long_ago(settings))
+    settings.EARSHOT_SEAL_SECONDS += 3600
+    assert findings() == []
+
+
+def test_blocks_that_nobody_anchors_are_found(agent, settings, monkeypatch):
+    then = too_long_ago(settings)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(sealing.timezone, "now", lambda: then)
+        sealed_while_the_archive_was_away(agent, 2)
+    assert findings() == [f"2 blocks have had no anchor in the archive since {then:%Y-%m-%d %H:%M} UTC."]
+    sealing.seal()
+    assert findings() == []
+
+
 def test_the_command_says_in_a_sentence_that_all_agrees(agent):
     sealed_block(agent)
     did(agent)
@@ -325,7 +363,7 @@ def test_the_command_fails_and_names_what_differs(agent):
     sealed_block(agent)
     AuditEntry.objects.filter(position=0).update(act="harmless")
     said = io.StringIO()
-    with pytest.raises(CommandError, match="does not agree"):
+    with pytest.raises(CommandError, match="not sealed as it should be"):
         call_command("verify_audit", stdout=said)
     assert f"chain {agent.tenant_id}: Block 1 does not agree with its hash" in said.getvalue()
 
