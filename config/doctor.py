@@ -37,6 +37,7 @@ from config.stack import mongodb, objects, postgresql, redis
 from config.stack.binaries import Kind
 from config.stack.place import COMFORTABLE_FREE_BYTES, GIBIBYTE, LEAST_FREE_BYTES
 from config.stores import CHECKS as STORES
+from crm.audit import sealing
 
 # MongoDB's driver looks for a server for five seconds before it gives up.
 DEADLINE_SECONDS = 8.0
@@ -49,6 +50,7 @@ SHORTEST_SECRET_KEY = 32
 _ASKED = 3
 # A worker on a busy machine takes its time to say that it is there.
 _WORKERS_SECONDS = 2.0
+_SEALS = "See that 'Seal the audit log' is enabled among the periodic tasks, then what manage.py verify_audit says."
 _START = "Start everything with `make run`, or name a server of your own in {} (docs/settings.md)."
 
 
@@ -197,6 +199,16 @@ def check_keeping() -> Iterator[Finding]:
         yield ok("keeps what it is given")
 
 
+def check_audit_log() -> Iterator[Finding]:
+    """Whether what was done is guarded in time against being altered; `manage.py verify_audit` looks at all of it."""
+    if entries := sealing.late_entries().count():
+        yield warning(f"{entries} entries have waited too long to be sealed", _SEALS)
+    if blocks := sealing.late_blocks().count():
+        yield warning(f"{blocks} blocks have waited too long for their anchor in the archive", _SEALS)
+    if not entries and not blocks:
+        yield ok("sealed in time")
+
+
 def check_clock(clock: Callable[[], datetime]) -> Iterator[Finding]:
     """This machine's against the server's, as of the middle of the quickest answer, with half of it for doubt."""
     doubt, apart = min(_apart(clock) for _ in range(_ASKED))
@@ -325,6 +337,7 @@ CHECKS: dict[str, Check] = {
     "Migrations": check_migrations,
     **{name: partial(check_store, missing) for name, missing in STORES.items()},
     "Redis as a store": check_keeping,
+    "Audit log": check_audit_log,
     "Clock of PostgreSQL": partial(check_clock, _clock_of_postgresql),
     "Clock of MongoDB": partial(check_clock, store.clock),
     "Clock of Redis": partial(check_clock, live_state.clock),

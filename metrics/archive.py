@@ -3,11 +3,12 @@
 What lies here is in no dump of theirs: the keys of pseudonyms, the ledger of erasures, sealed blocks, days of figures.
 Names are paths (`keyring/root`); the first part of one, its folder, is what writers take turns by. The turn is a lock
 in PostgreSQL, because not every S3 store obeys a conditional write: it holds among all processes of one database.
+Who has lost the turn, because the connection that held it is gone, is told so before anything more is written.
 """
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import Error, connection
 
 from metrics.errors import ArchiveConflict, ArchiveUnavailable
 
@@ -26,6 +27,17 @@ _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _NO_VERSIONS = {"NotImplemented", "MethodNotAllowed"}
 # How many objects are read or written side by side; well under the client's pool of connections.
 AT_ONCE = 16
+# What one turn writes, in half a second when the store is well; others wait for theirs.
+MOST_IN_TURN = 100
+# The turn lasts as long as its process: an idle connection is not ended, however slow the store is. Of a machine that
+# has gone without a word PostgreSQL hears within a minute.
+_TAKE_TURN = """
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL tcp_keepalives_idle = 30;
+    SET LOCAL tcp_keepalives_interval = 10;
+    SET LOCAL tcp_keepalives_count = 3;
+    SELECT pg_advisory_xact_lock(%s)
+"""
 
 T = TypeVar("T")
 
@@ -108,15 +120,19 @@ def write_new(name: str, content: bytes) -> None:
 def write_first(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Put each content under its name unless something lies there already; of several writers the first one wins.
 
-    Returns what each name holds now. All names are of one folder, and one turn is taken for all.
+    Returns what each name holds now. All names are of one folder, and a turn is taken for each MOST_IN_TURN of them.
+    Raises ArchiveUnavailable when a turn is lost; what was written by then stays.
     """
     (folder,) = {_folder_of(name) for name in contents}
-    with _in_turn(folder):
-        there = read_all(contents)
-        free = [name for name in contents if name not in there]
-        for _ in _side_by_side(lambda name: write(name, contents[name]), free):
-            pass
-    return {**contents, **there}
+    held = dict(contents)
+    for some in _batches(list(contents), MOST_IN_TURN):
+        with _in_turn(folder) as check_turn:
+            there = read_all(some)
+            for few in _batches([name for name in some if name not in there], AT_ONCE):
+                check_turn()
+                _side_by_side(lambda name: write(name, contents[name]), few)
+        held |= there
+    return held
 
 
 @_reachable()
@@ -126,21 +142,30 @@ def write(name: str, content: bytes) -> None:
 
 
 def replace(name: str, content: bytes) -> bytes | None:
-    """Put the content in the place of what lies there, of which no version is kept. Returns what it was."""
-    with _in_turn(_folder_of(name)):
+    """Put the content in the place of what lies there, of which no version is kept. Returns what it was.
+
+    Raises ArchiveUnavailable when the turn is lost: it may be half done then, and has to be done again.
+    """
+    with _in_turn(_folder_of(name)) as check_turn:
         before = read(name)
+        check_turn()
         if before != content:
             write(name, content)
+            check_turn()
         # Also when it was there already: whoever put it there may have died before this.
         _erase_versions(name, also_latest=False)
     return before
 
 
 def erase(name: str) -> None:
-    """Remove what lies under the name with every version that the bucket keeps; again is the same as once."""
-    with _in_turn(_folder_of(name)):
+    """Remove what lies under the name with every version that the bucket keeps; again is the same as once.
+
+    Raises ArchiveUnavailable when the turn is lost: it may be half done then, and has to be done again.
+    """
+    with _in_turn(_folder_of(name)) as check_turn:
         with _reachable():
             _client(os.getpid()).delete_object(Bucket=_bucket(), Key=name)
+        check_turn()
         _erase_versions(name, also_latest=True)
 
 
@@ -169,8 +194,8 @@ def _erase_versions(name: str, *, also_latest: bool) -> None:
 
 
 @contextmanager
-def _in_turn(folder: str) -> Iterator[None]:
-    """One writer of the folder at a time, over all processes.
+def _in_turn(folder: str) -> Iterator[Callable[[], None]]:
+    """One writer of the folder at a time, over all processes. Gives what raises once the turn is lost, as the end does.
 
     On a connection of its own: the caller may be within a transaction, and the turn must not last until its end.
     """
@@ -178,18 +203,32 @@ def _in_turn(folder: str) -> Iterator[None]:
     try:
         ours.set_autocommit(False)
         with ours.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_of(folder)])
-        yield
+            cursor.execute(_TAKE_TURN, [_lock_of(folder)])
+
+            def check_turn() -> None:
+                try:
+                    cursor.execute("SELECT 1")
+                except Error as lost:
+                    raise ArchiveUnavailable("The turn at the archive was lost. Try again.") from lost
+
+            yield check_turn
+            # Somebody else may have written in between; then what was done here is not certain.
+            check_turn()
         ours.rollback()
     finally:
         ours.close()
 
 
-def _side_by_side(act: Callable[[str], T], names: list[str]) -> Iterable[tuple[str, T]]:
+def _side_by_side(act: Callable[[str], T], names: Sequence[str]) -> list[tuple[str, T]]:
     if len(names) < 2:
         return [(name, act(name)) for name in names]
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="archive") as threads:
         return list(zip(names, threads.map(act, names), strict=True))
+
+
+def _batches(names: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), most):
+        yield names[start : start + most]
 
 
 def _folder_of(name: str) -> str:

@@ -33,8 +33,6 @@ KEY_BYTES = 32
 TOMBSTONE = b"destroyed"
 PSEUDONYM_DIGITS = 32
 LONGEST_TEXT = 512
-# In one turn at the archive, which takes half a second then; others wait for theirs.
-MOST_MADE = 100
 # How long another process may go on using a key after it was destroyed.
 CACHE_SECONDS = 60.0
 # Some 300 bytes each.
@@ -68,10 +66,8 @@ def pseudonyms(wanted: Sequence[Named]) -> list[str]:
     names = _key_names(wanted)
     asked_at = time.monotonic()
     keys = _read_keys(names.values())
-    missing = [name for name in names.values() if name not in keys]
-    for start in range(0, len(missing), MOST_MADE):
-        batch = missing[start : start + MOST_MADE]
-        made = archive.write_first({name: secrets.token_bytes(KEY_BYTES) for name in batch})
+    if missing := [name for name in names.values() if name not in keys]:
+        made = archive.write_first({name: secrets.token_bytes(KEY_BYTES) for name in missing})
         keys |= _keep(made, asked_at)
     return [_named_under(keys[names[one[:2]]], one.text) or secrets.token_hex(PSEUDONYM_DIGITS // 2) for one in wanted]
 

@@ -9,5 +9,6 @@
    previous block's (`chain.py`). Destroying a person's key makes their entries anonymous without breaking the chain.
 4. Each block's hash is written to the archive store too (its anchor), so that a whole chain that was made anew in
    the database, or cut off at its end, does not agree with it.
-5. `manage.py verify_audit` computes everything again (`verification.verify`) and names the first block that differs.
+5. `manage.py verify_audit` computes everything again (`verification.verify`) and names every block that differs,
+   and what has waited too long for its seal.
 """

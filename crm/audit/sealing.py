@@ -2,18 +2,20 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audio.models import AudioSession
 from crm.audit.chain import GENESIS, SealedEntry, block_hash
 from crm.models import AuditBlock, AuditEntry, Token
+from crm.models.audit import AuditBlockQuerySet, AuditEntryQuerySet
 from metrics import archive, keyring, person_keys
-from metrics.errors import ArchiveConflict
 from metrics.keyring import Named
 
 log = structlog.get_logger("earshot.audit")
@@ -21,7 +23,10 @@ log = structlog.get_logger("earshot.audit")
 # What one transaction seals; beat comes again, and takes the rest at once.
 MOST_ENTRIES: Final = 1000
 MOST_ANCHORS: Final = 1000
+ANCHORS_AT_ONCE: Final = 200
 ANCHOR: Final = "audit/{chain}/{number:09}"
+# How much later than planned something may be sealed or anchored: an archive that is away for a moment is no fault.
+PATIENCE: Final = timedelta(minutes=15)
 # Whose key names what belongs to nobody that we know; no user of ours has this id.
 _NOBODY: Final = 0
 
@@ -41,6 +46,20 @@ def seal() -> int:
                 break
     _anchor()
     return sealed
+
+
+def late_entries() -> AuditEntryQuerySet:
+    """Those that should have been sealed by now. Until they are, nothing tells whether they were changed."""
+    return AuditEntry.objects.unsealed().filter(at__lt=_latest())
+
+
+def late_blocks() -> AuditBlockQuerySet:
+    """Those that should have an anchor by now. Until they have, nothing tells whether the chain was made anew there."""
+    return AuditBlock.objects.unanchored().filter(sealed_at__lt=_latest())
+
+
+def _latest() -> datetime:
+    return timezone.now() - timedelta(seconds=settings.EARSHOT_SEAL_SECONDS) - PATIENCE
 
 
 def chain_of(tenant_id: int | None) -> str:
@@ -106,14 +125,20 @@ def as_sealed(entry: AuditEntry) -> SealedEntry:
 
 
 def _anchor() -> None:
-    for block in AuditBlock.objects.filter(anchored_at=None).order_by("pk")[:MOST_ANCHORS]:
-        try:
-            archive.write_new(*anchor_of(block))
-        except ArchiveConflict:
-            # The database was restored from a backup, or somebody has made this block anew; verify_audit tells.
-            log.error("audit_anchor_differs", tenant_id=block.tenant_id, number=block.number)  # noqa: TRY400
-            continue
-        AuditBlock.objects.filter(pk=block.pk).update(anchored_at=timezone.now())
+    # The newest first: many that the archive will never take must not keep it from those that follow them.
+    waiting = list(AuditBlock.objects.unanchored().order_by("-pk")[:MOST_ANCHORS])
+    for start in range(0, len(waiting), ANCHORS_AT_ONCE):
+        _anchor_blocks(waiting[start : start + ANCHORS_AT_ONCE])
+
+
+def _anchor_blocks(blocks: Sequence[AuditBlock]) -> None:
+    anchors = {block: anchor_of(block) for block in blocks}
+    held = archive.write_first(dict(anchors.values()))
+    anchored = {block for block, (name, content) in anchors.items() if held[name] == content}
+    for block in anchors.keys() - anchored:
+        # The database was restored from a backup, or somebody has made this block anew; verify_audit tells.
+        log.error("audit_anchor_differs", tenant_id=block.tenant_id, number=block.number)
+    AuditBlock.objects.filter(pk__in=[block.pk for block in anchored]).update(anchored_at=timezone.now())
 
 
 def _name_by_pseudonym(tenant_id: int | None, entries: Sequence[AuditEntry]) -> None:

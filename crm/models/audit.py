@@ -12,6 +12,11 @@ class ChainQuerySet(models.QuerySet[Any]):
         return self.filter(tenant_id=tenant_id)
 
 
+class AuditBlockQuerySet(ChainQuerySet):
+    def unanchored(self) -> Self:
+        return self.filter(anchored_at=None)
+
+
 class AuditBlock(models.Model):
     """A run of sealed entries. One chain per tenant, and one for the site's superusers (no tenant).
 
@@ -28,13 +33,16 @@ class AuditBlock(models.Model):
     # When the hash was written to the archive store as well, where no database's administrator can change it.
     anchored_at = models.DateTimeField(null=True)
 
-    objects = ChainQuerySet.as_manager()
+    objects = AuditBlockQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["number"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "number"], name="audit_block_once"),
             models.UniqueConstraint(fields=["number"], condition=Q(tenant=None), name="audit_site_block_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], name="audit_block_unanchored", condition=Q(anchored_at=None)),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,8 @@ from pymongo import MongoClient
 from calls import store
 from config import doctor, schedule
 from config.doctor import State, examine
+from crm.audit import acts, sealing
+from crm.models import AuditBlock, AuditEntry
 from tests.running import ROOT
 from tests.waiting import wait_until
 
@@ -109,6 +111,24 @@ def test_queues_that_nobody_works_on_and_a_silent_beat_are_warnings():
     assert "analysis, privacy, storage, transcription" in said
     assert of_one("Beat")[0] == State.WARNING
     assert of_one("Queues")[0] == State.OK
+
+
+def test_an_audit_log_that_is_not_sealed_in_time_is_a_warning(transactional_db):
+    assert of_one("Audit log")[0] == State.OK
+    acts.write("token.made", actor=None, via="command")
+    assert of_one("Audit log")[0] == State.OK
+    long_ago = timezone.now() - timedelta(days=1)
+    AuditEntry.objects.update(at=long_ago)
+    state, said = of_one("Audit log")
+    assert state == State.WARNING
+    assert "1 entries" in said
+    assert "Seal the audit log" in said
+    sealing.seal()
+    assert of_one("Audit log")[0] == State.OK
+    AuditBlock.objects.update(anchored_at=None, sealed_at=long_ago)
+    state, said = of_one("Audit log")
+    assert state == State.WARNING
+    assert "1 blocks" in said
 
 
 def test_a_check_that_hangs_is_told_and_holds_nobody_up():

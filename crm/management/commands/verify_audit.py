@@ -7,8 +7,8 @@ from crm.audit import verification
 
 class Command(BaseCommand):
     help = (
-        "Computes the audit log's chains again, holds them against the archive, and names every block that differs; "
-        "exit status 1 then. Example: manage.py verify_audit"
+        "Computes the audit log's chains again, holds them against the archive, and names every block that differs, "
+        "and what has waited too long to be sealed; exit status 1 then. Example: manage.py verify_audit"
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         counted = f"{report.chains} chains, {report.blocks} blocks, {report.entries} entries"
         waiting = f"; {report.unsealed} entries wait to be sealed" if report.unsealed else ""
         if report.findings:
-            raise CommandError(f"The audit log does not agree with its seals ({counted}{waiting}).")
+            raise CommandError(f"The audit log is not sealed as it should be ({counted}{waiting}).")
         self.stdout.write(f"The audit log agrees with its seals: {counted}{waiting}.")
 
     def _progress(self, chain: str, number: int) -> None:

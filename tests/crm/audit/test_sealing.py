@@ -2,7 +2,11 @@
 
 import io
 import itertools
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -158,6 +162,22 @@ def test_an_entry_that_was_tampered_with_is_found(agent, tamper):
     assert findings() == ["Block 2 does not agree with its hash: an entry was changed, added or removed."]
 
 
+@pytest.mark.parametrize("where", ["another company", "the site"])
+def test_an_entry_that_was_moved_out_of_its_companys_sight_is_found(agent, stranger, where):
+    for _ in range(3):
+        sealed_block(agent)
+    elsewhere = stranger.tenant_id if where == "another company" else None
+    AuditEntry.objects.filter(block__number=2, position=1).update(tenant_id=elsewhere)
+    assert findings() == ["Block 2 has an entry that was moved out of its company."]
+
+
+def test_an_entry_of_the_site_that_was_moved_into_a_company_is_found(agent):
+    acts.write("person.made", actor=None, subject="", via="command")
+    sealing.seal()
+    AuditEntry.objects.update(tenant_id=agent.tenant_id)
+    assert findings() == ["Block 1 has an entry that was moved out of its company."]
+
+
 def test_a_block_that_was_removed_is_found(agent):
     for _ in range(3):
         sealed_block(agent)
@@ -221,6 +241,114 @@ def test_what_could_not_be_anchored_is_anchored_the_next_time(agent):
     assert block.anchored_at is not None
 
 
+def sealed_while_the_archive_was_away(actor, blocks):
+    """Blocks that have no anchor yet."""
+    for _ in range(blocks):
+        sealed_block(actor, entries=1)
+    for block in AuditBlock.objects.all():
+        archive.erase(sealing.anchor_of(block)[0])
+    AuditBlock.objects.update(anchored_at=None)
+
+
+def test_a_block_that_the_archive_knows_otherwise_keeps_no_other_from_its_anchor(agent, monkeypatch):
+    monkeypatch.setattr(sealing, "MOST_ANCHORS", 2)
+    sealed_while_the_archive_was_away(agent, 4)
+    for block in AuditBlock.objects.filter(number__lte=2):
+        archive.write(sealing.anchor_of(block)[0], b"{}")
+    for _ in range(2):
+        sealing.seal()
+    assert list(AuditBlock.objects.unanchored().values_list("number", flat=True)) == [1, 2]
+    sealed_block(agent)
+    assert list(AuditBlock.objects.unanchored().values_list("number", flat=True)) == [1, 2]
+
+
+@contextmanager
+def four_at_once(operation):
+    """The store answers this operation only when four of it have been asked."""
+    together = threading.Barrier(4)
+
+    def wait(**request):
+        together.wait(timeout=20)
+
+    events = archive._client(os.getpid()).meta.events
+    events.register(f"before-send.s3.{operation}", wait)
+    try:
+        yield
+    finally:
+        events.unregister(f"before-send.s3.{operation}", wait)
+
+
+def test_anchors_are_written_side_by_side(agent, django_assert_max_num_queries):
+    sealed_while_the_archive_was_away(agent, 4)
+    with four_at_once("PutObject"), django_assert_max_num_queries(3):
+        sealing.seal()
+    assert not AuditBlock.objects.unanchored().exists()
+
+
+def test_anchors_are_read_side_by_side(agent):
+    for _ in range(4):
+        sealed_block(agent, entries=1)
+    with four_at_once("GetObject"):
+        assert findings() == []
+
+
+def test_more_blocks_than_are_looked_at_together_are_all_looked_at(agent, monkeypatch):
+    monkeypatch.setattr(verification, "ANCHORS_AT_ONCE", 2)
+    for _ in range(5):
+        sealed_block(agent, entries=1)
+    archive.erase(sealing.anchor_of(AuditBlock.objects.get(number=5))[0])
+    assert verification.verify().blocks == 5
+    assert findings() == ["Block 5 has lost its anchor in the archive."]
+
+
+def test_finding_what_waits_for_an_anchor_does_not_read_the_blocks_that_have_one(tenant):
+    now = timezone.now()
+    AuditBlock.objects.bulk_create(
+        AuditBlock(tenant=tenant, number=number, entry_count=0, sealed_at=now, anchored_at=now)
+        for number in range(1, 2001)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crm_auditblock")
+    assert "audit_block_unanchored" in AuditBlock.objects.unanchored().order_by("-pk")[:10].explain()
+
+
+def too_long_ago(settings):
+    return timezone.now() - sealing.PATIENCE - timedelta(seconds=settings.EARSHOT_SEAL_SECONDS + 60)
+
+
+def test_entries_that_nobody_seals_are_found_and_fail_the_command(agent, settings):
+    for _ in range(3):
+        did(agent)
+    assert findings() == [], "they may wait for a moment"
+    then = too_long_ago(settings)
+    AuditEntry.objects.filter(pk__gt=AuditEntry.objects.first().pk).update(at=then)
+    expected = f"2 entries have not been sealed since {then:%Y-%m-%d %H:%M} UTC, so nothing guards them yet."
+    assert [(found.chain, found.message) for found in verification.verify().findings] == [
+        (str(agent.tenant_id), expected)
+    ]
+    with pytest.raises(CommandError):
+        call_command("verify_audit", stdout=io.StringIO())
+    sealing.seal()
+    assert findings() == []
+
+
+def test_sealing_that_was_planned_less_often_may_take_longer(agent, settings):
+    did(agent)
+    AuditEntry.objects.update(at=too_long_ago(settings))
+    settings.EARSHOT_SEAL_SECONDS += 3600
+    assert findings() == []
+
+
+def test_blocks_that_nobody_anchors_are_found(agent, settings, monkeypatch):
+    then = too_long_ago(settings)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(sealing.timezone, "now", lambda: then)
+        sealed_while_the_archive_was_away(agent, 2)
+    assert findings() == [f"2 blocks have had no anchor in the archive since {then:%Y-%m-%d %H:%M} UTC."]
+    sealing.seal()
+    assert findings() == []
+
+
 def test_the_command_says_in_a_sentence_that_all_agrees(agent):
     sealed_block(agent)
     did(agent)
@@ -235,7 +363,7 @@ def test_the_command_fails_and_names_what_differs(agent):
     sealed_block(agent)
     AuditEntry.objects.filter(position=0).update(act="harmless")
     said = io.StringIO()
-    with pytest.raises(CommandError, match="does not agree"):
+    with pytest.raises(CommandError, match="not sealed as it should be"):
         call_command("verify_audit", stdout=said)
     assert f"chain {agent.tenant_id}: Block 1 does not agree with its hash" in said.getvalue()
 
