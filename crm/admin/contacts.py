@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from crm import contacts
 from crm.admin.scoping import TenantScoped
+from crm.api.asking import tenant_of
 from crm.contacts import Identity
 from crm.errors import ContactTaken
 from crm.models import Contact
@@ -108,7 +109,7 @@ class ContactAdmin(TenantScoped):
     readonly_fields = ("created_at", "updated_at")
 
     def searched(self, request: HttpRequest, rows: QuerySet[Contact], term: str) -> QuerySet[Contact]:
-        return rows & contacts.search(tenant_of(request), term[:255])
+        return rows & contacts.search(tenant_of(request).pk, term[:255])
 
     @admin.display(description="Phone")
     def phone(self, contact: Contact) -> str:
@@ -141,12 +142,6 @@ class ContactAdmin(TenantScoped):
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:  # noqa: FBT001
         given = {name: form.cleaned_data[name] for name in ("names", "phones", "emails", "identities")}
         if change:
-            contacts.change(tenant_of(request), obj.pk, given)
+            contacts.change(tenant_of(request).pk, obj.pk, given)
         else:
-            obj.pk = contacts.create(tenant_of(request), **given).pk
-
-
-def tenant_of(request: HttpRequest) -> int:
-    user: Any = request.user
-    tenant_id: int = user.tenant_id
-    return tenant_id
+            obj.pk = contacts.create(tenant_of(request).pk, **given).pk
