@@ -65,7 +65,8 @@ def change(
     is_active: bool | None = None,
 ) -> User:
     """The person as they are then; what is None stays. A role holds from the next request on, and whoever is
-    deactivated is out of every browser and program at once.
+    deactivated is out of every browser and program at once. Tokens end where a role becomes an integration's or
+    ceases to be.
 
     Raises LastAdmin rather than leave a company without one.
     """
@@ -92,11 +93,26 @@ def change(
 
 
 def _change_role(person: User, role: str) -> None:
+    close_former_doors(person, former=person.role, role=role)
     person.role = role
-    if role == Role.INTEGRATION:
-        # A program comes with a token; the password somebody knew opens nothing any more.
-        person.set_unusable_password()
     live.rights_changed(person.pk)
+
+
+def close_former_doors(person: User, *, former: str, role: str) -> None:
+    """Whoever becomes a program, or a program that becomes somebody, gets in by nothing that opened before.
+
+    A program comes with a token, so the password somebody knew is worth nothing any more; and a token that an admin
+    made for a program must not act as a person. The caller saves the person.
+    """
+    if former == role or Role.INTEGRATION not in {former, role}:
+        return
+    if role == Role.INTEGRATION:
+        person.set_unusable_password()
+    _revoke_tokens(person)
+
+
+def _revoke_tokens(person: User) -> None:
+    Token.objects.of(person).update(revoked_at=timezone.now())
 
 
 def sign_out_everywhere(person: User, *, revoke_tokens: bool = False) -> None:
@@ -105,5 +121,5 @@ def sign_out_everywhere(person: User, *, revoke_tokens: bool = False) -> None:
         person.session_seal = new_seal()
         person.save(update_fields=["session_seal"])
         if revoke_tokens:
-            Token.objects.of(person).filter(revoked_at=None).update(revoked_at=timezone.now())
+            _revoke_tokens(person)
         live.rights_changed(person.pk)

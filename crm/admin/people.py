@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from crm import live, tokens
+from crm import live, people, tokens
 from crm.admin.scoping import TenantScoped
 from crm.models import Tenant, Token, User
 from crm.models.people import new_seal
@@ -68,6 +68,8 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
         if change and not obj.is_active:
             # What was open before stays closed when they come back.
             obj.session_seal = new_seal()
+        if change and "role" in form.changed_data:
+            people.close_former_doors(obj, former=form.initial["role"], role=obj.role)
         super().save_model(request, obj, form, change)
         live.rights_changed(obj.pk)
 

@@ -84,25 +84,42 @@ def test_schedules_are_for_who_runs_the_site(client, admin):
         assert client.get(f"/admin/django_celery_beat/{page}/").status_code == 403
 
 
-def test_somebody_whom_the_site_deactivates_is_out_and_stays_out_of_what_was_open(client, agent, django_user_model):
-    root = django_user_model.objects.create(username="root", is_superuser=True, is_staff=True)
-    browser = Client()
-    browser.force_login(agent)
-    client.force_login(root)
-    form = {
-        "username": agent.username,
-        "tenant": agent.tenant_id,
-        "role": agent.role,
+def form_of(person):
+    """What the page of a person posts; without a tick they are deactivated."""
+    return {
+        "username": person.username,
+        "tenant": person.tenant_id,
+        "role": person.role,
         "last_login_0": "",
         "last_login_1": "",
         "date_joined_0": "2026-01-31",
         "date_joined_1": "09:30:00",
     }
+
+
+def test_somebody_whom_the_site_deactivates_is_out_and_stays_out_of_what_was_open(client, agent, django_user_model):
+    root = django_user_model.objects.create(username="root", is_superuser=True, is_staff=True)
+    browser = Client()
+    browser.force_login(agent)
+    client.force_login(root)
     for is_active in ({}, {"is_active": "on"}):
-        assert client.post(f"/admin/crm/user/{agent.pk}/change/", {**form, **is_active}).status_code == 302
+        assert client.post(f"/admin/crm/user/{agent.pk}/change/", {**form_of(agent), **is_active}).status_code == 302
         assert browser.get("/sessions/").status_code == 302
     agent.refresh_from_db()
     assert agent.is_active
+
+
+def test_a_token_does_not_outlast_its_program_becoming_a_person(client, tenant, django_user_model):
+    client.force_login(django_user_model.objects.create(username="root", is_superuser=True, is_staff=True))
+    program = make_user(tenant, "integration")
+    secret = tokens.issue(program, name="bridge")
+    form = {**form_of(program), "is_active": "on"}
+    assert client.post(f"/admin/crm/user/{program.pk}/change/", form).status_code == 302
+    assert tokens.find(secret)
+    client.post(f"/admin/crm/user/{program.pk}/change/", {**form, "role": "supervisor"})
+    program.refresh_from_db()
+    assert program.role == "supervisor"
+    assert tokens.find(secret) is None
 
 
 def test_a_failed_chunk_is_tried_again_from_the_admin(client, admin, chunk):
@@ -225,7 +242,7 @@ def test_what_a_field_offers_while_one_types_is_not_another_companys(client, the
     for label, model, field in [("audio", "audiosession", "user"), ("crm", "user", "tenant")]:
         asked = client.get(offers, {"app_label": label, "model_name": model, "field_name": field})
         offered = {offer["text"] for offer in asked.json()["results"]}
-        assert offered <= {str(theirs), str(theirs.tenant)}
+        assert offered <= {str(theirs.tenant), *map(str, User.objects.of(theirs.tenant_id))}
     asked = client.get(offers, {"app_label": "audio", "model_name": "audiochunk", "field_name": "session"})
     assert asked.json()["results"] == []
 
