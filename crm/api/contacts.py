@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from calls.serializers import PlatformField
 from crm import contacts
 from crm.api.asking import tenant_of
 from crm.contacts import Identity
@@ -23,7 +24,7 @@ _LOOKUPS = [
 
 
 class IdentitySerializer(serializers.Serializer[Identity]):
-    platform = serializers.CharField(max_length=64)
+    platform = PlatformField()
     external_user_id = serializers.CharField(max_length=255, trim_whitespace=False)
 
 
@@ -63,7 +64,7 @@ class ContactSerializer(serializers.Serializer[Contact]):
 
 class LookupSerializer(serializers.Serializer[dict[str, str]]):
     q = serializers.CharField(max_length=255, required=False)
-    platform = serializers.CharField(max_length=64, required=False)
+    platform = PlatformField(required=False)
     external_user_id = serializers.CharField(max_length=255, required=False, trim_whitespace=False)
     phone = serializers.CharField(max_length=64, required=False)
     email = serializers.CharField(max_length=254, required=False)

@@ -362,12 +362,75 @@ def test_an_admin_looks_after_customers(desk, tenant):
     assert not Contact.objects.exists()
 
 
+TWISTED = {
+    "names": ["Ada\nLovelace"],
+    "phones": ["555\u20280100"],
+    "emails": ["Ada@Example.com"],
+    "identities": [Identity("My chat", "42"), Identity("chat", " 4 2 "), Identity("web", "a\tb")],
+}
+
+
+def lists_of(contact):
+    contact.refresh_from_db()
+    identities = {Identity(one.platform, one.external_user_id) for one in contact.identities.all()}
+    return {"names": contact.names, "phones": contact.phones, "emails": contact.emails, "identities": identities}
+
+
+def as_shown(desk, contact):
+    """What a browser sends back of the page of a customer on which nobody has typed anything."""
+    form = desk.get(f"/admin/crm/contact/{contact.pk}/change/").context["adminform"].form
+    return {field.name: str(field.value()).replace("\n", "\r\n") for field in form}
+
+
+@pytest.mark.parametrize(
+    ("typed", "changed"),
+    [
+        ({}, {}),
+        ({"names": "Countess"}, {"names": ["Countess"]}),
+        ({"emails": " new@example.com "}, {"emails": ["new@example.com"]}),
+    ],
+    ids=["nothing", "the name", "an e-mail"],
+)
+def test_what_nobody_typed_on_a_customers_page_stays_as_it_is_kept(desk, tenant, typed, changed):
+    ada = contacts.create(tenant.pk, **{**TWISTED, "identities": [*TWISTED["identities"], Identity("web", "a\nb")]})
+    before = lists_of(ada)
+    shown = as_shown(desk, ada)
+    assert desk.post(f"/admin/crm/contact/{ada.pk}/change/", {**shown, **typed}).status_code == 302
+    assert lists_of(ada) == {**before, **changed}
+
+
+def test_an_identity_that_is_added_leaves_the_others_as_they_are(desk, tenant):
+    ada = contacts.create(tenant.pk, **TWISTED)
+    shown = as_shown(desk, ada)
+    more = {**shown, "identities": f"{shown['identities']}\r\n web  7 \r\n"}
+    assert desk.post(f"/admin/crm/contact/{ada.pk}/change/", more).status_code == 302
+    assert lists_of(ada)["identities"] == {*TWISTED["identities"], Identity("web", "7")}
+
+
+def test_an_id_that_lines_cannot_say_is_not_broken_in_two(desk, tenant):
+    ada = make_contact(tenant, "Ada", identities=[Identity("chat", "4\n2 3")])
+    shown = as_shown(desk, ada)
+    response = desk.post(f"/admin/crm/contact/{ada.pk}/change/", {**shown, "identities": f"{shown['identities']}4"})
+    assert "has a line break" in response.content.decode()
+    assert lists_of(ada)["identities"] == {Identity("chat", "4\n2 3")}
+
+
+def test_customers_who_are_chosen_together_are_removed_together(desk, tenant, stranger):
+    ours = [make_contact(tenant, name) for name in ("Ada", "Grace")]
+    theirs = make_contact(stranger.tenant, "Theirs")
+    chosen = [contact.pk for contact in (*ours, theirs)]
+    form = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    assert desk.post("/admin/crm/contact/", form).status_code == 302
+    assert Contact.objects.get() == theirs
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"phones": "12"}, "is not a phone"),
         ({"emails": "ada"}, "is not an e-mail address"),
         ({"identities": "chat"}, "is not a platform"),
+        ({"identities": "my\tchat 42"}, "is not a platform"),
         ({"names": "x\n" * 21}, "At most 20"),
         ({}, "Give at least"),
     ],
