@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from audio import sessions
 from audio.models import AudioChunk, AudioSession
+from calls.serializers import PlatformField
 
 LARGEST_METADATA_BYTES = 16 * 1024
 
@@ -16,7 +17,7 @@ class NewCallSerializer(serializers.Serializer[dict[str, Any]]):
     subject = serializers.CharField(max_length=255, required=False, allow_blank=True)
     type = serializers.CharField(max_length=32, required=False)
     direction = serializers.ChoiceField(choices=["inbound", "outbound", "internal", ""], required=False)
-    platform = serializers.CharField(max_length=64, required=False)
+    platform = PlatformField(required=False)
     language = serializers.CharField(max_length=16, required=False)
     external_user_id = serializers.CharField(max_length=255, required=False)
 

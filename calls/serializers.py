@@ -1,3 +1,5 @@
+from typing import Any
+
 from rest_framework import serializers
 
 from calls.documents import Call, Segment, Word
@@ -20,6 +22,13 @@ class SegmentSerializer(serializers.Serializer[Segment]):
     words = WordSerializer(many=True, required=False)
     chunk_index = serializers.IntegerField(required=False)
     engine = serializers.CharField(required=False)
+
+
+class PlatformField(serializers.RegexField):
+    """What a caller calls a platform. One word, so that a platform and an id on it can be written in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(r"^\S+\Z", max_length=64, error_messages={"invalid": "One word, without spaces."}, **options)
 
 
 class CallSerializer(serializers.Serializer[Call]):

@@ -133,6 +133,11 @@ def insecure_settings() -> Iterator[Finding]:
             "passwords and recordings travel unencrypted: EARSHOT_URL does not begin with https://",
             "Put a proxy with a certificate in front, and set EARSHOT_URL to its address.",
         )
+    if url.scheme == "https" and not settings.EARSHOT_PROXIES:
+        yield warning(
+            "EARSHOT_URL begins with https://, but no proxy is believed about it, and forms are refused",
+            "Name the proxy's address in EARSHOT_PROXIES.",
+        )
     if not _is_loopback(settings.EARSHOT_HOST) and all(map(_is_loopback, settings.ALLOWED_HOSTS)):
         yield warning(
             f"it listens on {settings.EARSHOT_HOST} and answers to no name but this machine's own",

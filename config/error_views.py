@@ -1,12 +1,35 @@
 """What Django answers outside any view: JSON in the one error shape under /api/, a page elsewhere."""
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 
-from config.errors import DATABASE_RETRY_SECONDS, shape
+from config.errors import DATABASE_RETRY_SECONDS, shape, status_of
+
+
+class ErrorsOfPages:
+    """Answers what a page or the admin was not ready for by the same table as over REST: gone, or out of reach.
+
+    Anything else is a mistake of ours there.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        match status_of(exception):
+            case HTTPStatus.NOT_FOUND:
+                return not_found(request, exception)
+            case HTTPStatus.SERVICE_UNAVAILABLE:
+                return unavailable(request)
+        return None
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -78,6 +78,11 @@ def shape(code: str, message: str, fields: dict[str, Any] | None = None) -> dict
     return {"error": {"code": code, "message": message, **({"fields": fields} if fields else {})}}
 
 
+def status_of(error: Exception) -> HTTPStatus | None:
+    """What the table says of an error or of what it is a kind of; None for what is not in it."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+
+
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """Django REST framework's exception handler: an answer in the one shape, or None for what is a bug (a 500)."""
     if isinstance(error, Http404):
@@ -90,7 +95,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         log.warning("database_unavailable", error=type(error).__name__)
         body = shape("database_unavailable", "The database is out of reach for a moment. Try again.")
         return Response(body, status=503, headers={"Retry-After": str(DATABASE_RETRY_SECONDS)})
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    status = status_of(error)
     if status is None:
         return None
     retry_after = getattr(error, "retry_after_seconds", None)

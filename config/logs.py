@@ -17,7 +17,8 @@ from metrics import timings
 log = structlog.get_logger("earshot.request")
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
-_SIGN_IN_LINK = re.compile(r"^(/welcome/).+")
+# In a line of JSON, from its secret to where the string or the line of a traceback ends.
+_SIGN_IN_LINK = re.compile(r'(/welcome/)(?:[^"\\]|\\[^n])+')
 _BEFORE_RENDERING: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -49,6 +50,7 @@ def logging_settings(*, level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.EventRenamer("message"),
                     structlog.processors.JSONRenderer(),
+                    _without_sign_in_links,
                 ],
             }
         },
@@ -70,10 +72,19 @@ def logging_settings(*, level: str) -> dict[str, Any]:
     }
 
 
+def _without_sign_in_links(logger: Any, method: str, line: str) -> str:
+    """A sign-in link opens a door to whoever has it, also one that was mistyped.
+
+    Django writes the path of what it refuses into messages of its own, so the finished line is looked at, whoever it
+    is from.
+    """
+    return _SIGN_IN_LINK.sub(r"\1…", line)
+
+
 class RequestLog:
     """Gives each request an id (the caller's `X-Request-ID` when it is sane), times it and writes one line.
 
-    The path goes in without its query, which may hold a ticket or a search, and without a link's own secret.
+    The path goes in without its query, which may hold a ticket or a search.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -91,14 +102,9 @@ class RequestLog:
             log.info(
                 "request",
                 method=request.method,
-                path=_without_secret(request.path),
+                path=request.path,
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
         response["X-Request-ID"] = request_id
         return response
-
-
-def _without_secret(path: str) -> str:
-    """A sign-in link opens a door to whoever has it, also one that was mistyped."""
-    return _SIGN_IN_LINK.sub(r"\1…", path)

@@ -6,7 +6,7 @@ does the schedule, unless somebody has edited it. Whether it is enabled is peopl
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -16,6 +16,8 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from crm.models import DeclaredSchedule
 
 log = structlog.get_logger("earshot.schedule")
+
+Times = TypeVar("Times", IntervalSchedule, CrontabSchedule)
 
 # Any number that nothing else locks by; so that two that start at once do not both make a default.
 _LOCK = 0x5363_6865_6475_6C65
@@ -100,13 +102,19 @@ def _write(task: PeriodicTask, default: Default) -> None:
     task.task, task.queue, task.expire_seconds = default.task, default.queue, default.expires
     task.interval = task.crontab = None
     if default.every is not None:
-        task.interval, _ = IntervalSchedule.objects.get_or_create(every=default.every, period=IntervalSchedule.SECONDS)
+        task.interval = _found_or_made(IntervalSchedule, every=default.every, period=IntervalSchedule.SECONDS)
     elif default.crontab is not None:
         fields = zip(_CRONTAB_FIELDS, default.crontab.split(), strict=True)
-        task.crontab, _ = CrontabSchedule.objects.get_or_create(**dict(fields), timezone="UTC")
+        task.crontab = _found_or_made(CrontabSchedule, **dict(fields), timezone="UTC")
     task.save()
     DeclaredSchedule.objects.update_or_create(name=default.name, defaults={"values": default.values()})
     log.info("schedule_written", name=default.name)
+
+
+def _found_or_made(times: type[Times], **values: Any) -> Times:
+    """The same time may be there several times, since no key forbids it; any of them will do."""
+    rows = times._default_manager
+    return rows.filter(**values).order_by("pk").first() or rows.create(**values)
 
 
 _CRONTAB_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")

@@ -22,6 +22,8 @@ EARSHOT_HOST = environment.text("EARSHOT_HOST", "127.0.0.1")
 EARSHOT_PORT = environment.integer("EARSHOT_PORT", 8000)
 EARSHOT_URL = environment.text("EARSHOT_URL", f"http://127.0.0.1:{EARSHOT_PORT}")
 EARSHOT_DEMO = environment.boolean("EARSHOT_DEMO")
+# The launcher passes them on to the web server, which alone hears them.
+EARSHOT_PROXIES = environment.words("EARSHOT_PROXIES", [])
 SECRET_KEY = environment.text("EARSHOT_SECRET_KEY")
 DEBUG = False
 # The machine itself may always ask, so that /readyz answers the launcher under any name it serves.
@@ -74,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "crm.middleware.PageAccess",
+    "config.error_views.ErrorsOfPages",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"

@@ -14,9 +14,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from crm import forgotten
 from crm.errors import ContactTaken, UnknownContact
 from crm.models import Contact, ContactIdentity, ContactKey, KeyKind
 from crm.models.contacts import ContactQuerySet
+from metrics import person_keys
 
 # Of each kind one contact has at most so many; a list in a request is refused beyond that.
 MOST_NAMES = 20
@@ -27,6 +29,7 @@ MOST_IDENTITIES = 500
 MOST_WORDS = 8
 # E.164 allows fifteen digits; extensions and internal numbers have few.
 PHONE_DIGITS = range(3, 21)
+_NOT_THERE = "There is no contact {contact_id}."
 _LIKE_A_PHONE = re.compile(r"\+?[\s()./-]*\d[\d\s()./-]*")
 
 
@@ -37,12 +40,16 @@ class Identity:
     platform: str
     external_user_id: str
 
+    @property
+    def person_key(self) -> str:
+        return person_keys.of_external(self.platform, self.external_user_id)
+
 
 def find(tenant_id: int, contact_id: int) -> Contact:
     """The tenant's contact with this id. Raises UnknownContact."""
     contact = Contact.objects.of(tenant_id).prefetch_related("identities").filter(pk=contact_id).first()
     if contact is None:
-        raise UnknownContact(f"There is no contact {contact_id}.")
+        raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
     return contact
 
 
@@ -80,9 +87,21 @@ def create(
     emails: Iterable[str] = (),
     identities: Iterable[Identity] = (),
 ) -> Contact:
-    """A new contact. Raises ContactTaken when somebody else of the tenant has one of the identities."""
+    """A new contact. Raises ContactTaken when somebody else of the tenant has one of the identities.
+
+    Raises UnknownContact when one of them is somebody's who has been erased: all that was given is about them.
+    """
+    identities = list(identities)
     with transaction.atomic():
-        contact = Contact(tenant_id=tenant_id, names=list(names), phones=list(phones), emails=list(emails))
+        if forgotten.among(tenant_id, {identity.person_key for identity in identities}):
+            raise UnknownContact("There is no contact who goes by these ids.")
+        contact = Contact(
+            pk=forgotten.unused_id(Contact, tenant_id, person_keys.of_contact),
+            tenant_id=tenant_id,
+            names=list(names),
+            phones=list(phones),
+            emails=list(emails),
+        )
         contact.save(force_insert=True)
         _write_keys(contact)
         _write_identities(contact, identities)
@@ -92,14 +111,17 @@ def create(
 def change(tenant_id: int, contact_id: int, values: Mapping[str, Any]) -> Contact:
     """Put whole lists (`names`, `phones`, `emails`, `identities`) in the place of those there; others stay.
 
-    Raises UnknownContact, and ContactTaken as `create` does; nothing is changed then.
+    Raises UnknownContact, also when the contact or one of the ids it has or is given is somebody's who has been
+    erased, and ContactTaken as `create` does; nothing is changed then.
     """
     typed = {name: list(values[name]) for name in ("names", "phones", "emails") if name in values}
     with transaction.atomic():
+        if forgotten.among(tenant_id, _keys_of(tenant_id, contact_id, values.get("identities", ()))):
+            raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
         # Two changes of one contact follow one another, so that its keys are those of what is kept.
         contact = Contact.objects.of(tenant_id).select_for_update().filter(pk=contact_id).first()
         if contact is None:
-            raise UnknownContact(f"There is no contact {contact_id}.")
+            raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
         for name, kept in typed.items():
             setattr(contact, name, kept)
         contact.save(update_fields=[*typed, "updated_at"])
@@ -114,7 +136,7 @@ def remove(tenant_id: int, contact_id: int) -> None:
     """Remove a contact with all it was found by. Calls keep its number, which is never given again."""
     removed, _ = Contact.objects.of(tenant_id).filter(pk=contact_id).delete()
     if not removed:
-        raise UnknownContact(f"There is no contact {contact_id}.")
+        raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
 
 
 def name_key(name: str) -> str:
@@ -146,6 +168,13 @@ def is_phone(phone: str) -> bool:
     """Whether it is digits and what people put between them, neither too few nor too many."""
     plain = unicodedata.normalize("NFKC", phone).strip()
     return _LIKE_A_PHONE.fullmatch(plain) is not None and len(phone_key(phone).strip("+")) in PHONE_DIGITS
+
+
+def _keys_of(tenant_id: int, contact_id: int, given: Iterable[Identity]) -> set[str]:
+    """The person keys of a contact: its own, and those of the ids it has and is given."""
+    kept = ContactIdentity.objects.filter(tenant_id=tenant_id, contact_id=contact_id)
+    identities = {Identity(*pair) for pair in kept.values_list("platform", "external_user_id")} | set(given)
+    return {person_keys.of_contact(contact_id), *(identity.person_key for identity in identities)}
 
 
 def _write_keys(contact: Contact) -> None:

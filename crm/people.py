@@ -4,14 +4,16 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from crm import live
+from crm import forgotten, live
 from crm.errors import CompanyNameTaken, LastAdmin, UnknownPerson, UsernameTaken
 from crm.models import Tenant, Token, User
 from crm.models.people import new_seal
 from crm.roles import Role
+from metrics import person_keys
 
 # Far above any id we give, far below what the database would choke on.
 HIGHEST_ID = 2**63 - 1
+_NOT_THERE = "There is nobody with this id in your company."
 
 
 def create_tenant(name: str, *, admin: str, password: str) -> tuple[Tenant, User]:
@@ -39,7 +41,7 @@ def find(seeker: User, person_id: int) -> User:
     """Somebody of the seeker's own company. Raises UnknownPerson."""
     person = User.objects.of(seeker.tenant_id).filter(pk=person_id).first() if person_id <= HIGHEST_ID else None
     if person is None:
-        raise UnknownPerson("There is nobody with this id in your company.")
+        raise UnknownPerson(_NOT_THERE)
     return person
 
 
@@ -50,6 +52,7 @@ def add(tenant: Tenant, *, username: str, role: str, name: str = "", email: str 
     person.set_unusable_password()
     try:
         with transaction.atomic():
+            person.pk = forgotten.unused_id(User, tenant.pk, person_keys.of_user)
             person.save(force_insert=True)
     except IntegrityError as taken:
         raise UsernameTaken("This username is taken.", fields={"username": ["This username is taken."]}) from taken
@@ -65,11 +68,14 @@ def change(
     is_active: bool | None = None,
 ) -> User:
     """The person as they are then; what is None stays. A role holds from the next request on, and whoever is
-    deactivated is out of every browser and program at once.
+    deactivated is out of every browser and program at once. Tokens end where a role becomes an integration's or
+    ceases to be.
 
-    Raises LastAdmin rather than leave a company without one.
+    Raises LastAdmin rather than leave a company without one, and UnknownPerson for somebody who has been erased.
     """
     with transaction.atomic():
+        if forgotten.is_forgotten(person.tenant_id, person_keys.of_user(person.pk)):
+            raise UnknownPerson(_NOT_THERE)
         # One change at a time in a company: two admins must not demote each other in the same moment.
         Tenant.objects.select_for_update().get(users=person)
         person = User.objects.select_related("tenant").get(pk=person.pk)
@@ -92,11 +98,26 @@ def change(
 
 
 def _change_role(person: User, role: str) -> None:
+    close_former_doors(person, former=person.role, role=role)
     person.role = role
-    if role == Role.INTEGRATION:
-        # A program comes with a token; the password somebody knew opens nothing any more.
-        person.set_unusable_password()
     live.rights_changed(person.pk)
+
+
+def close_former_doors(person: User, *, former: str, role: str) -> None:
+    """Whoever becomes a program, or a program that becomes somebody, gets in by nothing that opened before.
+
+    A program comes with a token, so the password somebody knew is worth nothing any more; and a token that an admin
+    made for a program must not act as a person. The caller saves the person.
+    """
+    if former == role or Role.INTEGRATION not in {former, role}:
+        return
+    if role == Role.INTEGRATION:
+        person.set_unusable_password()
+    _revoke_tokens(person)
+
+
+def _revoke_tokens(person: User) -> None:
+    Token.objects.of(person).update(revoked_at=timezone.now())
 
 
 def sign_out_everywhere(person: User, *, revoke_tokens: bool = False) -> None:
@@ -105,5 +126,5 @@ def sign_out_everywhere(person: User, *, revoke_tokens: bool = False) -> None:
         person.session_seal = new_seal()
         person.save(update_fields=["session_seal"])
         if revoke_tokens:
-            Token.objects.of(person).filter(revoked_at=None).update(revoked_at=timezone.now())
+            _revoke_tokens(person)
         live.rights_changed(person.pk)

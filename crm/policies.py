@@ -67,7 +67,8 @@ def read_all(tenant: Tenant) -> dict[str, Any]:
 def write(tenant: Tenant, changes: Mapping[str, Mapping[str, Any]]) -> Tenant:
     """Store what is given, in the shape of `read_all`, all or nothing; what is not given stays.
 
-    The values have been validated. Raises CompanyNameTaken.
+    They hold from the next request on, and for sockets within EARSHOT_RIGHTS_SECONDS: a whole company is not told one
+    by one. The values have been validated. Raises CompanyNameTaken.
     """
     with transaction.atomic():
         tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)

@@ -97,7 +97,11 @@ def revoke(token: Token) -> None:
 
 
 def shorten(tenant: Tenant) -> None:
-    """Let no token of a company live longer than it allows by now."""
+    """Let no token of a company live longer than it allows by now.
+
+    Nobody is told: a request is refused at once, a socket that an ended token opened is closed within
+    EARSHOT_RIGHTS_SECONDS.
+    """
     longest = AccessPolicy.of(tenant).longest_token_life
     too_long = Token.objects.filter(user__tenant=tenant, expires_at__gt=F("created_at") + longest)
     too_long.update(expires_at=F("created_at") + longest)

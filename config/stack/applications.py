@@ -21,6 +21,9 @@ _WEB = (
     "--no-access-log",
     "--timeout-graceful-shutdown",
     "1",
+    # Twice the largest frame there is, and read whole before anybody can refuse it: by itself it would be 16 MiB.
+    "--ws-max-size",
+    "8192",
 )
 
 # Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself.
@@ -41,10 +44,11 @@ _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
 def applications(place: Place, environment: Mapping[str, str], *, host: str, port: int) -> list[Program]:
     """The table's rows for this data directory and address."""
     blanks = {"host": host, "port": str(port)}
+    more = {"web": _trusting(environment.get("EARSHOT_PROXIES", ""))}
     return [
         Program(
             name=name,
-            command=tuple(word.format_map(blanks) for word in command),
+            command=(*(word.format_map(blanks) for word in command), *more.get(name, ())),
             environment={**environment, "PYTHONUNBUFFERED": "1"},
             log=place / "logs" / f"{name}.log",
             directory=ROOT,
@@ -53,6 +57,14 @@ def applications(place: Place, environment: Mapping[str, str], *, host: str, por
         )
         for name, command, stop_order, patience in _TABLE
     ]
+
+
+def _trusting(proxies: str) -> tuple[str, ...]:
+    """Whose word the web server takes for a client's address: nobody's, unless it is told.
+
+    By itself it would believe this machine, where any program could then call itself what it likes.
+    """
+    return ("--proxy-headers", "--forwarded-allow-ips", proxies) if proxies.strip() else ("--no-proxy-headers",)
 
 
 async def prepare(place: Place, environment: Mapping[str, str], screen: Screen, *, demo: bool) -> None:

@@ -181,8 +181,9 @@ def _told_to_children(
         "EARSHOT_PORT": str(port),
         "EARSHOT_URL": url,
     }
-    if demo := environment.get("EARSHOT_DEMO"):
-        told["EARSHOT_DEMO"] = demo
+    for name in ("EARSHOT_DEMO", "EARSHOT_PROXIES"):
+        if value := environment.get(name):
+            told[name] = value
     return told
 
 

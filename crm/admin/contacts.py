@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,8 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from crm import contacts
 from crm.admin.scoping import TenantScoped
+from crm.api.asking import tenant_of
 from crm.contacts import Identity
-from crm.errors import ContactTaken
+from crm.errors import ContactTaken, UnknownContact
 from crm.models import Contact
 
 _LONGEST_LINE = 320
@@ -24,6 +27,7 @@ class LinesField(forms.CharField):
         super().__init__(
             required=False,
             max_length=most * _LONGEST_LINE,
+            strip=False,
             widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
             help_text=help_text,
         )
@@ -31,14 +35,22 @@ class LinesField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether a line has; browsers end them as they like."""
+        shown: str = self.prepare_value(initial or "")
+        return shown.splitlines() != (data or "").splitlines()
+
     def clean(self, value: Any) -> list[str]:
-        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        """The lines as they stand in the field, but for empty ones."""
+        lines = [line for line in super().clean(value).splitlines() if line.strip()]
         if len(lines) > self.most:
             raise ValidationError(f"At most {self.most} lines.")
         return lines
 
 
 class ContactForm(forms.ModelForm[Contact]):
+    """Whatever nobody touched stays as it is kept, also where it came over REST and lines cannot say it."""
+
     names = LinesField(most=contacts.MOST_NAMES, help_text="One a line.")
     phones = LinesField(most=contacts.MOST_PHONES, help_text="One a line, as people write it.")
     emails = LinesField(most=contacts.MOST_EMAILS, help_text="One a line.")
@@ -53,25 +65,29 @@ class ContactForm(forms.ModelForm[Contact]):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.kept: dict[str, Identity] = {}
         if self.instance.pk:
             kept = self.instance
-            identities = [f"{one.platform} {one.external_user_id}" for one in kept.identities.all()]
-            self.initial.update(names=kept.names, phones=kept.phones, emails=kept.emails, identities=identities)
+            for one in kept.identities.all():
+                self.kept[f"{one.platform} {one.external_user_id}"] = Identity(one.platform, one.external_user_id)
+            self.initial.update(names=kept.names, phones=kept.phones, emails=kept.emails, identities=[*self.kept])
 
     def clean_names(self) -> list[str]:
-        return self._each("names", lambda name: len(name) <= 255, "is too long")
+        return self._typed("names", lambda name: len(name) <= 255, "is too long")
 
     def clean_phones(self) -> list[str]:
-        return self._each("phones", lambda phone: len(phone) <= 64 and contacts.is_phone(phone), "is not a phone")
+        return self._typed("phones", lambda phone: len(phone) <= 64 and contacts.is_phone(phone), "is not a phone")
 
     def clean_emails(self) -> list[str]:
-        for email in self.cleaned_data["emails"]:
-            EmailValidator(f"{email} is not an e-mail address.")(email)
-        return self._each("emails", lambda email: len(email) <= 254, "is too long")
+        return self._typed("emails", is_email, "is not an e-mail address")
 
     def clean_identities(self) -> list[Identity]:
-        lines = self._each("identities", is_pair, "is not a platform, a space and an id")
-        return [Identity(*line.split(maxsplit=1)) for line in lines]
+        if "identities" not in self.changed_data:
+            return [*self.kept.values()]
+        if any(len(line.splitlines()) > 1 for line in self.kept):
+            raise ValidationError("One of the ids has a line break in it: change them over REST.")
+        lines = self._typed("identities", self._is_identity, "is not a platform, a space and an id")
+        return [self.kept.get(line) or identity_in(line) for line in lines]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -79,17 +95,34 @@ class ContactForm(forms.ModelForm[Contact]):
             raise ValidationError("Give at least a name, a phone, an e-mail or an identity.")
         return given
 
-    def _each(self, field: str, is_right: Any, wrong: str) -> list[str]:
-        lines: list[str] = self.cleaned_data[field]
+    def _typed(self, field: str, is_right: Callable[[str], bool], wrong: str) -> list[str]:
+        if field not in self.changed_data:
+            kept: list[str] = self.initial.get(field, [])
+            return kept
+        # Only a line that is new may have spaces around it by mistake.
+        lines = [line if line in self.kept else line.strip() for line in self.cleaned_data[field]]
         for line in lines:
             if not is_right(line):
                 raise ValidationError(f"{line[:64]} {wrong}.")
         return lines
 
+    def _is_identity(self, line: str) -> bool:
+        identity = self.kept.get(line) or identity_in(line)
+        is_word = len(identity.platform.split()) == 1 or line in self.kept
+        return is_word and len(identity.platform) <= 64 and 0 < len(identity.external_user_id) <= 255
 
-def is_pair(line: str) -> bool:
-    platform, _, identity = line.partition(" ")
-    return 0 < len(platform) <= 64 and 0 < len(identity.strip()) <= 255
+
+def identity_in(line: str) -> Identity:
+    platform, _, external_user_id = line.partition(" ")
+    return Identity(platform, external_user_id.strip())
+
+
+def is_email(text: str) -> bool:
+    try:
+        EmailValidator()(text)
+    except ValidationError:
+        return False
+    return len(text) <= 254
 
 
 @admin.register(Contact)
@@ -109,7 +142,7 @@ class ContactAdmin(TenantScoped):
     readonly_fields = ("created_at", "updated_at")
 
     def searched(self, request: HttpRequest, rows: QuerySet[Contact], term: str) -> QuerySet[Contact]:
-        return rows & contacts.search(tenant_of(request), term[:255])
+        return rows & contacts.search(tenant_of(request).pk, term[:255])
 
     @admin.display(description="Phone")
     def phone(self, contact: Contact) -> str:
@@ -140,14 +173,17 @@ class ContactAdmin(TenantScoped):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:  # noqa: FBT001
-        given = {name: form.cleaned_data[name] for name in ("names", "phones", "emails", "identities")}
+        tenant_id = tenant_of(request).pk
         if change:
-            contacts.change(tenant_of(request), obj.pk, given)
+            contacts.change(tenant_id, obj.pk, {name: form.cleaned_data[name] for name in form.changed_data})
         else:
-            obj.pk = contacts.create(tenant_of(request), **given).pk
+            obj.pk = contacts.create(tenant_id, **form.cleaned_data).pk
 
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        contacts.remove(tenant_of(request).pk, obj.pk)
 
-def tenant_of(request: HttpRequest) -> int:
-    user: Any = request.user
-    tenant_id: int = user.tenant_id
-    return tenant_id
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        for contact_id in queryset.values_list("pk", flat=True):
+            # Somebody else may have been quicker.
+            with suppress(UnknownContact):
+                contacts.remove(tenant_of(request).pk, contact_id)

@@ -6,10 +6,11 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from crm import live, tokens
+from crm import forgotten, live, people, tokens
 from crm.admin.scoping import TenantScoped
 from crm.models import Tenant, Token, User
 from crm.models.people import new_seal
+from metrics import person_keys
 
 # Roles say who may what; groups of Django's would say it a second time, to nobody.
 admin.site.unregister(Group)
@@ -67,9 +68,13 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
         return ((None, {"fields": ("username",)}), *self.fieldsets[1:])
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        if not change:
+            obj.pk = forgotten.unused_id(User, obj.tenant_id, person_keys.of_user)
         if change and not obj.is_active:
             # What was open before stays closed when they come back.
             obj.session_seal = new_seal()
+        if change and "role" in form.changed_data:
+            people.close_former_doors(obj, former=form.initial["role"], role=obj.role)
         super().save_model(request, obj, form, change)
         live.rights_changed(obj.pk)
 

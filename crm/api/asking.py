@@ -1,7 +1,8 @@
-"""What every view of the desk asks of a request."""
+"""What every view of the desk asks of a request, the admin's too."""
 
 from typing import Any, cast
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
@@ -16,10 +17,10 @@ def given(serializer: BaseSerializer[Any]) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
-def person_of(request: Request) -> User:
+def person_of(request: Request | HttpRequest) -> User:
     return cast("User", request.user)
 
 
-def tenant_of(request: Request) -> Tenant:
+def tenant_of(request: Request | HttpRequest) -> Tenant:
     # The permission has let in only who works in a company.
     return cast("Tenant", person_of(request).tenant)

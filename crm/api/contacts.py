@@ -7,7 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from calls.serializers import PlatformField
 from crm import contacts
+from crm.api.asking import tenant_of
 from crm.contacts import Identity
 from crm.models import Contact
 from crm.models.contacts import ContactQuerySet
@@ -22,7 +24,7 @@ _LOOKUPS = [
 
 
 class IdentitySerializer(serializers.Serializer[Identity]):
-    platform = serializers.CharField(max_length=64)
+    platform = PlatformField()
     external_user_id = serializers.CharField(max_length=255, trim_whitespace=False)
 
 
@@ -62,7 +64,7 @@ class ContactSerializer(serializers.Serializer[Contact]):
 
 class LookupSerializer(serializers.Serializer[dict[str, str]]):
     q = serializers.CharField(max_length=255, required=False)
-    platform = serializers.CharField(max_length=64, required=False)
+    platform = PlatformField(required=False)
     external_user_id = serializers.CharField(max_length=255, required=False, trim_whitespace=False)
     phone = serializers.CharField(max_length=64, required=False)
     email = serializers.CharField(max_length=254, required=False)
@@ -84,7 +86,7 @@ class ContactList(GenericAPIView[Contact]):
         """The company's customers, newest first; of several lookups all have to be true."""
         lookup = LookupSerializer(data=request.query_params)
         lookup.is_valid(raise_exception=True)
-        found = _found(_tenant_of(request), lookup.validated_data)
+        found = _found(tenant_of(request).pk, lookup.validated_data)
         page = self.paginate_queryset(found.prefetch_related("identities")) or []
         return self.get_paginated_response([ContactSerializer(contact).data for contact in page])
 
@@ -93,7 +95,7 @@ class ContactList(GenericAPIView[Contact]):
         """A new customer: 201, or 409 when another one goes by one of the ids."""
         given = ContactSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        contact = contacts.create(_tenant_of(request), **given.validated_data)
+        contact = contacts.create(tenant_of(request).pk, **given.validated_data)
         return Response(ContactSerializer(contact).data, status=status.HTTP_201_CREATED)
 
 
@@ -103,19 +105,20 @@ class ContactDetail(APIView):
 
     @extend_schema(responses=ContactSerializer)
     def get(self, request: Request, contact_id: int) -> Response:
-        return Response(ContactSerializer(contacts.find(_tenant_of(request), contact_id)).data)
+        return Response(ContactSerializer(contacts.find(tenant_of(request).pk, contact_id)).data)
 
     @extend_schema(request=ContactSerializer, responses=ContactSerializer)
     def patch(self, request: Request, contact_id: int) -> Response:
         """Put whole lists in the place of those there; a list that is not given stays."""
-        contacts.find(_tenant_of(request), contact_id)
+        contacts.find(tenant_of(request).pk, contact_id)
         given = ContactSerializer(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
-        return Response(ContactSerializer(contacts.change(_tenant_of(request), contact_id, given.validated_data)).data)
+        contact = contacts.change(tenant_of(request).pk, contact_id, given.validated_data)
+        return Response(ContactSerializer(contact).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, contact_id: int) -> Response:
-        contacts.remove(_tenant_of(request), contact_id)
+        contacts.remove(tenant_of(request).pk, contact_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -128,9 +131,3 @@ def _found(tenant_id: int, lookup: dict[str, str]) -> ContactQuerySet:
     if "email" in lookup:
         found &= contacts.with_email(tenant_id, lookup["email"])
     return found
-
-
-def _tenant_of(request: Request) -> int:
-    user: Any = request.user
-    tenant_id: int = user.tenant_id
-    return tenant_id

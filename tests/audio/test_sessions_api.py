@@ -65,6 +65,7 @@ def test_the_same_call_id_in_two_companies_is_two_calls(agent, stranger):
         {"id": "no uuid"},
         {"test_session_id": "x" * 256},
         {"call": {"call_id": "$where"}},
+        {"call": {"platform": "my chat"}},
         {"metadata": {"big": "x" * 20_000}},
         {"call": "a string"},
     ],

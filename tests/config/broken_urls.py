@@ -3,9 +3,9 @@
 from django.urls import path
 
 
-def broken(request):
+def broken(request, rest=""):
     raise RuntimeError("a mistake of ours")
 
 
-urlpatterns = [path("api/broken", broken), path("broken", broken)]
+urlpatterns = [path("api/broken", broken), path("broken", broken), path("welcome/<path:rest>", broken)]
 handler500 = "config.error_views.server_error"

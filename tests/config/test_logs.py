@@ -10,18 +10,18 @@ ASK = """
 import django, sys
 django.setup()
 from django.test import Client
-address, request_id = sys.argv[1:]
-client = Client(raise_request_exception=False)
-response = client.get(address, headers={"x-request-id": request_id, "host": "localhost"})
+method, address, request_id = sys.argv[1:]
+client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+response = client.generic(method, address, headers={"x-request-id": request_id, "host": "localhost"})
 print(response.status_code, response["X-Request-ID"], response.content.decode().replace(chr(10), " "))
 """
 
 
-def ask(address, *, request_id="request-1", urls="tests.config.broken_urls"):
+def ask(address, *, method="GET", request_id="request-1", urls="tests.config.broken_urls"):
     """The log's lines as objects, and what was answered, of a process that is asked once."""
     script = f"from django.conf import settings; settings.ROOT_URLCONF = {urls!r}\n{ASK}"
     ran = subprocess.run(
-        [sys.executable, "-c", script, address, request_id], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, method, address, request_id], capture_output=True, text=True, check=True
     )
     lines = ran.stdout.splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")], lines[-1]
@@ -45,8 +45,22 @@ def test_a_request_is_one_line_without_its_query():
     assert "no id" not in line["request_id"] + answer
 
 
-def test_a_sign_in_link_is_logged_without_its_secret_even_when_it_is_mistyped():
-    logged, _ = ask("/welcome/MQ/secret-token/and-more", urls="config.urls")
+@pytest.mark.parametrize(
+    ("method", "address", "urls", "status"),
+    [
+        ("GET", "/welcome/MQ/secret-token/and-more", "config.urls", "404"),
+        ("GET", "/welcome/MQ/%22%0Dsecret-token/and-more", "config.urls", "404"),
+        ("POST", "/welcome/MQ/secret-token/", "config.urls", "403"),
+        ("GET", "/welcome/MQ/secret-token/", "tests.config.broken_urls", "500"),
+    ],
+    ids=["mistyped", "with signs that JSON escapes", "without the CSRF cookie", "with a mistake of ours"],
+)
+def test_a_sign_in_link_is_logged_without_its_secret_by_whoever_logs_it(method, address, urls, status):
+    logged, answer = ask(address, method=method, urls=urls)
+    assert answer.startswith(status)
     [line] = [line for line in logged if line["message"] == "request"]
     assert line["path"] == "/welcome/…"
     assert "secret-token" not in json.dumps(logged)
+    if status != "404":
+        [refused] = [line for line in logged if line["message"] != "request"]
+        assert refused["message"].endswith(": /welcome/…")

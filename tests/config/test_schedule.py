@@ -45,6 +45,16 @@ def test_a_new_default_takes_the_place_of_one_that_nobody_edited(made):
     assert (sweep.interval.every, sweep.expire_seconds, sweep.total_run_count) == (2, 2, 7)
 
 
+def test_a_time_that_somebody_made_twice_is_as_good_as_one():
+    for _ in range(2):
+        IntervalSchedule.objects.create(every=SWEEP.every, period="seconds")
+        CrontabSchedule.objects.create(minute="30", hour="3", day_of_week="1-5", timezone="UTC")
+    before = (IntervalSchedule.objects.count(), CrontabSchedule.objects.count())
+    schedule.make([SWEEP, NIGHTLY])
+    assert kept() == {"Sweep": SWEEP.values(), "Nightly": NIGHTLY.values()}
+    assert (IntervalSchedule.objects.count(), CrontabSchedule.objects.count()) == before
+
+
 def edit_interval():
     slow, _ = IntervalSchedule.objects.get_or_create(every=5, period="minutes")
     PeriodicTask.objects.filter(name="Sweep").update(interval=slow)

@@ -84,25 +84,42 @@ def test_schedules_are_for_who_runs_the_site(client, admin):
         assert client.get(f"/admin/django_celery_beat/{page}/").status_code == 403
 
 
-def test_somebody_whom_the_site_deactivates_is_out_and_stays_out_of_what_was_open(client, agent, django_user_model):
-    root = django_user_model.objects.create(username="root", is_superuser=True, is_staff=True)
-    browser = Client()
-    browser.force_login(agent)
-    client.force_login(root)
-    form = {
-        "username": agent.username,
-        "tenant": agent.tenant_id,
-        "role": agent.role,
+def form_of(person):
+    """What the page of a person posts; without a tick they are deactivated."""
+    return {
+        "username": person.username,
+        "tenant": person.tenant_id,
+        "role": person.role,
         "last_login_0": "",
         "last_login_1": "",
         "date_joined_0": "2026-01-31",
         "date_joined_1": "09:30:00",
     }
+
+
+def test_somebody_whom_the_site_deactivates_is_out_and_stays_out_of_what_was_open(client, agent, django_user_model):
+    root = django_user_model.objects.create(username="root", is_superuser=True, is_staff=True)
+    browser = Client()
+    browser.force_login(agent)
+    client.force_login(root)
     for is_active in ({}, {"is_active": "on"}):
-        assert client.post(f"/admin/crm/user/{agent.pk}/change/", {**form, **is_active}).status_code == 302
+        assert client.post(f"/admin/crm/user/{agent.pk}/change/", {**form_of(agent), **is_active}).status_code == 302
         assert browser.get("/sessions/").status_code == 302
     agent.refresh_from_db()
     assert agent.is_active
+
+
+def test_a_token_does_not_outlast_its_program_becoming_a_person(client, tenant, django_user_model):
+    client.force_login(django_user_model.objects.create(username="root", is_superuser=True, is_staff=True))
+    program = make_user(tenant, "integration")
+    secret = tokens.issue(program, name="bridge")
+    form = {**form_of(program), "is_active": "on"}
+    assert client.post(f"/admin/crm/user/{program.pk}/change/", form).status_code == 302
+    assert tokens.find(secret)
+    client.post(f"/admin/crm/user/{program.pk}/change/", {**form, "role": "supervisor"})
+    program.refresh_from_db()
+    assert program.role == "supervisor"
+    assert tokens.find(secret) is None
 
 
 def test_a_failed_chunk_is_tried_again_from_the_admin(client, admin, chunk):
@@ -345,12 +362,75 @@ def test_an_admin_looks_after_customers(desk, tenant):
     assert not Contact.objects.exists()
 
 
+TWISTED = {
+    "names": ["Ada\nLovelace"],
+    "phones": ["555\u20280100"],
+    "emails": ["Ada@Example.com"],
+    "identities": [Identity("My chat", "42"), Identity("chat", " 4 2 "), Identity("web", "a\tb")],
+}
+
+
+def lists_of(contact):
+    contact.refresh_from_db()
+    identities = {Identity(one.platform, one.external_user_id) for one in contact.identities.all()}
+    return {"names": contact.names, "phones": contact.phones, "emails": contact.emails, "identities": identities}
+
+
+def as_shown(desk, contact):
+    """What a browser sends back of the page of a customer on which nobody has typed anything."""
+    form = desk.get(f"/admin/crm/contact/{contact.pk}/change/").context["adminform"].form
+    return {field.name: str(field.value()).replace("\n", "\r\n") for field in form}
+
+
+@pytest.mark.parametrize(
+    ("typed", "changed"),
+    [
+        ({}, {}),
+        ({"names": "Countess"}, {"names": ["Countess"]}),
+        ({"emails": " new@example.com "}, {"emails": ["new@example.com"]}),
+    ],
+    ids=["nothing", "the name", "an e-mail"],
+)
+def test_what_nobody_typed_on_a_customers_page_stays_as_it_is_kept(desk, tenant, typed, changed):
+    ada = contacts.create(tenant.pk, **{**TWISTED, "identities": [*TWISTED["identities"], Identity("web", "a\nb")]})
+    before = lists_of(ada)
+    shown = as_shown(desk, ada)
+    assert desk.post(f"/admin/crm/contact/{ada.pk}/change/", {**shown, **typed}).status_code == 302
+    assert lists_of(ada) == {**before, **changed}
+
+
+def test_an_identity_that_is_added_leaves_the_others_as_they_are(desk, tenant):
+    ada = contacts.create(tenant.pk, **TWISTED)
+    shown = as_shown(desk, ada)
+    more = {**shown, "identities": f"{shown['identities']}\r\n web  7 \r\n"}
+    assert desk.post(f"/admin/crm/contact/{ada.pk}/change/", more).status_code == 302
+    assert lists_of(ada)["identities"] == {*TWISTED["identities"], Identity("web", "7")}
+
+
+def test_an_id_that_lines_cannot_say_is_not_broken_in_two(desk, tenant):
+    ada = make_contact(tenant, "Ada", identities=[Identity("chat", "4\n2 3")])
+    shown = as_shown(desk, ada)
+    response = desk.post(f"/admin/crm/contact/{ada.pk}/change/", {**shown, "identities": f"{shown['identities']}4"})
+    assert "has a line break" in response.content.decode()
+    assert lists_of(ada)["identities"] == {Identity("chat", "4\n2 3")}
+
+
+def test_customers_who_are_chosen_together_are_removed_together(desk, tenant, stranger):
+    ours = [make_contact(tenant, name) for name in ("Ada", "Grace")]
+    theirs = make_contact(stranger.tenant, "Theirs")
+    chosen = [contact.pk for contact in (*ours, theirs)]
+    form = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    assert desk.post("/admin/crm/contact/", form).status_code == 302
+    assert Contact.objects.get() == theirs
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"phones": "12"}, "is not a phone"),
         ({"emails": "ada"}, "is not an e-mail address"),
         ({"identities": "chat"}, "is not a platform"),
+        ({"identities": "my\tchat 42"}, "is not a platform"),
         ({"names": "x\n" * 21}, "At most 20"),
         ({}, "Give at least"),
     ],

@@ -169,6 +169,8 @@ def test_a_removed_contact_leaves_nothing_behind(desk, ada):
         ({"phones": ["1" * 21]}, "phones"),
         ({"emails": ["ada"]}, "emails"),
         ({"identities": [{"platform": "chat"}]}, "identities"),
+        ({"identities": [{"platform": "my chat", "external_user_id": "42"}]}, "identities"),
+        ({"identities": [{"platform": "x" * 65, "external_user_id": "42"}]}, "identities"),
         ({"identities": [{"platform": "chat", "external_user_id": ""}]}, "identities"),
         ({"identities": [{"platform": "x", "external_user_id": str(n)} for n in range(501)]}, "identities"),
     ],

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.tokens import default_token_generator
 from django.db import connection
 from django.test import Client
+from rest_framework.test import APIClient
 
 from crm import people, tokens, welcome
 from crm.errors import LastAdmin
@@ -194,6 +195,23 @@ def test_a_person_who_becomes_a_program_has_no_password_any_more(by_admin, tenan
     by_admin.patch(f"/api/crm/users/{person.pk}", {"role": "integration"}, format="json")
     assert not is_signed_in(client)
     assert not User.objects.get(pk=person.pk).has_usable_password()
+
+
+def test_a_token_made_for_a_program_does_not_act_as_the_person_it_becomes(by_admin, tenant):
+    program = make_user(tenant, "integration")
+    made = by_admin.post("/api/tokens", {"name": "bridge", "user": program.pk}, format="json").json()
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {made['secret']}")
+    assert client.get("/api/tokens").status_code == 200
+    by_admin.patch(f"/api/crm/users/{program.pk}", {"role": "supervisor"}, format="json")
+    assert client.get("/api/tokens").status_code == 401
+
+
+def test_a_token_of_a_person_is_not_a_programs(by_admin, agent):
+    client = bearer(agent)
+    for role, status in (("supervisor", 200), ("integration", 401), ("agent", 401)):
+        by_admin.patch(f"/api/crm/users/{agent.pk}", {"role": role}, format="json")
+        assert client.get("/api/tokens").status_code == status, role
 
 
 @pytest.mark.parametrize("change", [{"role": "agent"}, {"is_active": False}])

@@ -1,10 +1,13 @@
 """Who gets a socket, and for how long; told with the socket of a recording."""
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
-from crm import live, tokens
+from crm import live, policies, tokens
 from crm.models import AuditEntry, Token, User
 from tests.builders import make_session, make_user
 from tests.sockets import OWN_HOST, close_code, first_frame, ticket_of, visit
@@ -66,6 +69,28 @@ def test_signing_out_ends_what_was_opened_with_the_cookie(client, agent, address
         return agent.pk
 
     assert visit(address, ended_by(sign_out), headers=[*OWN_HOST, cookie_of(client)]) == 4401
+
+
+def test_a_shorter_limit_of_the_company_shows_out_at_the_next_reading(client, agent, address, settings):
+    settings.EARSHOT_RIGHTS_SECONDS = 0.1
+    an_hour_ago = timezone.now() - timedelta(hours=1, seconds=1)
+    client.force_login(agent)
+    session = client.session
+    session["used_at"] = int(an_hour_ago.timestamp())
+    session.save()
+    by_ticket = f"{address}?ticket={ticket_of(agent)}"
+    Token.objects.update(created_at=timezone.now() - timedelta(days=2))
+
+    def ended_by_limit(limit):
+        async def story(socket):
+            await first_frame(socket)
+            await sync_to_async(policies.write)(agent.tenant, {"access": limit})
+            return await close_code(socket)
+
+        return story
+
+    assert visit(by_ticket, ended_by_limit({"longest_token_days": 1})) == 4401
+    assert visit(address, ended_by_limit({"sign_in_hours": 1}), headers=[*OWN_HOST, cookie_of(client)]) == 4401
 
 
 def test_who_may_no_longer_see_the_recording_is_shown_out_by_its_own_consumer(tenant, agent, address):

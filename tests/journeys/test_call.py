@@ -120,6 +120,30 @@ def test_bad_frames_are_answered_and_the_socket_stays_open(agent):
         assert json.loads(socket.recv(timeout=10))["type"] == "pong"
 
 
+def test_a_frame_far_larger_than_any_of_ours_ends_the_socket(agent):
+    session = start(agent)
+    with connect(socket_address(agent, session)) as socket:
+        read_until(socket, "session")
+        socket.send("x" * 8193)
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=10)
+        assert socket.close_code == 1009
+
+
+def test_nobody_evades_the_limit_on_guessing_by_making_up_an_address(stack):
+    def guess(number):
+        with httpx.Client(base_url=stack.url, headers={"X-Forwarded-For": f"203.0.113.{number}"}) as browser:
+            browser.get("/sign-in/")
+            form = {
+                "username": "nobody-at-all",
+                "password": "a-wrong-guess",
+                "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            }
+            return browser.post("/sign-in/", data=form).status_code
+
+    assert [guess(number) for number in range(6)] == [200] * 5 + [429]
+
+
 def test_a_stranger_is_refused_in_the_handshake(agent, stranger):
     session = start(agent)
     address = socket_address(agent, session)
