@@ -93,10 +93,12 @@ def _view_of(request: HttpRequest) -> tuple[Any, str]:
 
 
 def _was_done(request: HttpRequest, response: HttpResponse, view: Any, via: str) -> bool:
+    if via == "api" and response.status_code < 400:
+        return 200 <= response.status_code < 300
     if via == "api":
-        refusal = getattr(response, "data", None) or {}
-        code = refusal.get("error", {}).get("code") if isinstance(refusal, Mapping) else None
-        return 200 <= response.status_code < 300 or code in getattr(view, "done_all_the_same", ())
+        refusal = getattr(response, "data", None)
+        code = refusal["error"]["code"] if isinstance(refusal, Mapping) else None
+        return code in getattr(view, "done_all_the_same", ())
     if request.method in SAFE_METHODS:
         return 200 <= response.status_code < 300
     # A form that was wrong is shown again with a 200; one that was right leads elsewhere, or shows what it made.
