@@ -56,7 +56,7 @@ lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate -o requirements-dev.lock
 
 clean: ## Remove .venv and caches; with DATA=1 the data too
-	@$(if $(filter 1,$(DATA)),$(ANY_PYTHON) -m config.stack.removal,echo "The data stays; make clean DATA=1 removes it too.")
+	@$(ANY_PYTHON) -m config.stack.removal $(if $(filter 1,$(DATA)),--data)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 

@@ -25,7 +25,6 @@ def tie_to_worker(**_: Any) -> None:
 
 @signals.beat_init.connect
 def note_the_beat(**_: Any) -> None:
-    heartbeat.note()
     signals.after_task_publish.connect(heartbeat.note, weak=False)
 
 

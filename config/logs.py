@@ -19,12 +19,14 @@ log = structlog.get_logger("earshot.request")
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 # In a line of JSON, from its secret to where the string or the line of a traceback ends.
 _SIGN_IN_LINK = re.compile(r'(/welcome/)(?:[^"\\]|\\[^n])+')
+_DETAIL = re.compile(r"(DETAIL: ).*")
 _BEFORE_RENDERING: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    lambda logger, method, event: _without_values(event),
 ]
 
 
@@ -70,6 +72,13 @@ def logging_settings(*, level: str) -> dict[str, Any]:
             "uvicorn.error": {"level": "WARNING"},
         },
     }
+
+
+def _without_values(event: Any) -> Any:
+    """PostgreSQL tells in the detail of an error which row it was about, with all that stands in it."""
+    if "exception" in event:
+        event["exception"] = _DETAIL.sub(r"\1…", event["exception"])
+    return event
 
 
 def _without_sign_in_links(logger: Any, method: str, line: str) -> str:

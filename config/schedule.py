@@ -126,4 +126,7 @@ def _five_fields(crontab: CrontabSchedule) -> str:
 
 
 def _seconds(interval: IntervalSchedule) -> float:
-    return float(interval.schedule.run_every.total_seconds())
+    try:
+        return float(interval.schedule.run_every.total_seconds())
+    except OverflowError:
+        return float("inf")

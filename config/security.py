@@ -32,6 +32,8 @@ class SecurityHeaders:
         # Scripts and styles may be used by the pages that embed us; what we tell about anybody may not.
         if not request.path.startswith(settings.STATIC_URL):
             response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            # Nor is it kept by a browser that the next person uses.
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 

@@ -68,7 +68,13 @@ class AuditTrail:
         response = self.get_response(request)
         view, via = _view_of(request)
         act = acts.of_view(view, request.method or "")
-        if act is None or not _was_done(request, response, view, via):
+        is_shown_again = via == "page" and request.method == "POST" and response.status_code == HTTPStatus.OK
+        if is_shown_again:
+            # A form that was wrong, with all that its page shows.
+            act = acts.of_view(view, "GET")
+        elif not _was_done(request, response, view, via):
+            act = None
+        if act is None:
             return response
         actor = request.user if isinstance(request.user, User) else before
         if not isinstance(actor, User):
@@ -80,7 +86,7 @@ class AuditTrail:
         except Error as error:
             # Without its traceback: a driver's message may hold values.
             log.error("audit_entry_lost", act=act, error=type(error).__name__)  # noqa: TRY400
-            if request.method in SAFE_METHODS:
+            if is_shown_again or request.method in SAFE_METHODS:
                 unavailable: Callable[[HttpRequest], HttpResponse] = import_string(settings.UNAVAILABLE_VIEW)
                 return unavailable(request)
         return response
@@ -93,13 +99,11 @@ def _view_of(request: HttpRequest) -> tuple[Any, str]:
 
 
 def _was_done(request: HttpRequest, response: HttpResponse, view: Any, via: str) -> bool:
-    if via == "api" and response.status_code < 400:
+    if via == "page" and request.method not in SAFE_METHODS:
+        # A form that was right leads elsewhere, or shows what it made.
+        return 300 <= response.status_code < 400 or response.status_code == HTTPStatus.CREATED
+    if response.status_code < 400:
         return 200 <= response.status_code < 300
-    if via == "api":
-        refusal = getattr(response, "data", None)
-        code = refusal["error"]["code"] if isinstance(refusal, Mapping) else None
-        return code in getattr(view, "done_all_the_same", ())
-    if request.method in SAFE_METHODS:
-        return 200 <= response.status_code < 300
-    # A form that was wrong is shown again with a 200; one that was right leads elsewhere, or shows what it made.
-    return 300 <= response.status_code < 400 or response.status_code == HTTPStatus.CREATED
+    refusal = getattr(response, "data", None)
+    code = refusal["error"]["code"] if isinstance(refusal, Mapping) else None
+    return code in getattr(view, "done_all_the_same", ())

@@ -1,4 +1,4 @@
-"""Takes a data directory back: `python -m config.stack.removal`, for `make clean DATA=1`. Needs no package."""
+"""For `make clean`: whether anybody runs on the data directory, and with `--data` takes it back. Needs no package."""
 
 import os
 import shutil
@@ -34,9 +34,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def ask(place: Place) -> str:
+    """Raises Failure when somebody runs on the data there: the programs they run are about to be removed."""
+    if (place / "secrets").is_dir():
+        place.make()
+        with place.locked():
+            pass
+    return "The data stays; make clean DATA=1 removes it too."
+
+
 if __name__ == "__main__":
     try:
-        print(remove(Place(data_directory(os.environ))))
+        act = remove if sys.argv[1:] == ["--data"] else ask
+        print(act(Place(data_directory(os.environ))))
     except Failure as failure:
         sys.exit(str(failure))
     except OSError as refused:

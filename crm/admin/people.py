@@ -1,15 +1,17 @@
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from crm import forgotten, live, people, tokens
 from crm.admin.scoping import TenantScoped
+from crm.errors import LastAdmin
 from crm.models import Tenant, Token, User
 from crm.models.people import new_seal
+from crm.roles import Role
 from metrics import person_keys
 
 # Roles say who may what; groups of Django's would say it a second time, to nobody.
@@ -67,6 +69,28 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
             return super().get_fieldsets(request, obj)
         return ((None, {"fields": ("username",)}), *self.fieldsets[1:])
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What somebody has recorded and may use stays with the company they were added to."""
+        return ("tenant",) if obj is not None and obj.tenant_id is not None else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **options: Any) -> Any:
+        form = super().get_form(request, obj, *args, **options)
+        if obj is None and "tenant" in form.base_fields:
+            form.base_fields["tenant"].required = True
+        return form
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **options)
+        except LastAdmin as last:
+            self.message_user(request, last.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Also of a password, which does not come by `save_model`."""
+        live.rights_changed(obj.pk)
+        return super().log_change(request, obj, message)
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
         if not change:
             obj.pk = forgotten.unused_id(User, obj.tenant_id, person_keys.of_user)
@@ -75,8 +99,13 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
             obj.session_seal = new_seal()
         if change and "role" in form.changed_data:
             people.close_former_doors(obj, former=form.initial["role"], role=obj.role)
+        if obj.role == Role.INTEGRATION:
+            # A program comes with a token.
+            obj.set_unusable_password()
+        were_there = change and User.objects.of(obj.tenant_id).admins().exists()
         super().save_model(request, obj, form, change)
-        live.rights_changed(obj.pk)
+        if were_there and not User.objects.of(obj.tenant_id).admins().exists():
+            raise LastAdmin("This is the last active admin of the company. Make somebody else an admin first.")
 
     def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
         is_id = term.isascii() and term.isdigit() and len(term) < 19

@@ -1,10 +1,12 @@
 """What is done again and again, for superusers; beat heeds a change within seconds."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from celery import current_app
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django_celery_beat.models import (
@@ -20,6 +22,10 @@ from crm.admin.scoping import ForSuperusers
 
 # The library's own pages run inline script, which our pages may not.
 admin.site.unregister([ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule])
+
+
+LONGEST_INTERVAL = timedelta(days=366)
+LENGTHS = {period: timedelta(**{period: 1}) for period, _ in IntervalSchedule.PERIOD_CHOICES}
 
 
 def known_tasks() -> list[tuple[str, str]]:
@@ -138,8 +144,18 @@ class OneOfSeveralTimes(ForSuperusers):
         return {}
 
 
+class IntervalForm(forms.ModelForm[IntervalSchedule]):
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        every, period = given.get("every"), given.get("period")
+        if every and period and every > LONGEST_INTERVAL / LENGTHS[period]:
+            raise ValidationError("At most a year lies between two times.")
+        return given
+
+
 @admin.register(IntervalSchedule)
 class IntervalAdmin(OneOfSeveralTimes):
+    form = IntervalForm
     list_display = ("__str__", "used_by")
     fields = ("every", "period", "used_by")
 

@@ -47,15 +47,31 @@ class Quick(admin.ModelAdmin[Any]):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
-        if request.method == "GET" and response.status_code == HTTPStatus.OK:
+        # Also as the question whether those chosen are to be deleted.
+        if response.status_code == HTTPStatus.OK:
             self.write_down(request, "listed")
         return response
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
-        response = super().change_view(request, object_id, *args, **options)
-        if request.method == "GET" and response.status_code == HTTPStatus.OK:
-            self.write_down(request, "read", self.get_object(request, unquote(object_id)))
+        return self._with_reading_written_down(
+            request, object_id, super().change_view(request, object_id, *args, **options)
+        )
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return self._with_reading_written_down(
+            request, object_id, super().delete_view(request, object_id, extra_context)
+        )
+
+    def _with_reading_written_down(self, request: HttpRequest, object_id: str, response: HttpResponse) -> HttpResponse:
+        """A page about a row shows it, also with a form that was wrong; one that leads elsewhere does not."""
+        row = self.get_object(request, unquote(object_id)) if response.status_code == HTTPStatus.OK else None
+        if row is not None:
+            self.write_down(request, "read", row)
         return response
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Nothing is filled in by an address."""
+        return {}
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         raise Http404("The audit log tells what was done.")
@@ -67,7 +83,7 @@ class Quick(admin.ModelAdmin[Any]):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """The second value says whether a row may come twice: never."""
-        term = search_term.strip()
+        term = search_term.replace("\0", "").strip()
         return (self.searched(request, queryset, term) if term else queryset), False
 
     def searched(self, request: HttpRequest, rows: QuerySet[Any], term: str) -> QuerySet[Any]:

@@ -1,10 +1,10 @@
 """Computes the audit log's chains again, and holds them against their anchors in the archive."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-import orjson
 from django.db.models import Count, Min
 
 from crm.audit.chain import GENESIS, block_hash
@@ -21,6 +21,7 @@ from crm.models import AuditBlock, AuditEntry
 from metrics import archive
 
 # The folder that ANCHOR begins with.
+_ANCHORED = re.compile(r"audit/(?P<chain>site|[0-9]{1,19})/(?P<number>[0-9]{9,12})")
 _FOLDER = ANCHOR.partition("/")[0]
 
 
@@ -122,9 +123,8 @@ def _faults_of(chain: str, block: AuditBlock, kept: bytes | None, report: Report
     if kept is None and block.anchored_at is not None:
         yield f"Block {block.number} has lost its anchor in the archive."
     elif kept is not None and kept != anchor_of(block)[1]:
-        hash_there = str(orjson.loads(kept).get("hash", ""))[:12]
         yield (
-            f"Block {block.number} is not the one that the archive knows ({hash_there}…): the chain was made anew, or "
+            f"Block {block.number} is not the one that the archive knows: the chain or its anchor was made anew, or it "
             "goes on from an older backup."
         )
 
@@ -133,6 +133,6 @@ def _highest_anchors() -> dict[str, int]:
     """Chain → the number of the last block that the archive knows."""
     highest: dict[str, int] = {}
     for name in archive.names(f"{_FOLDER}/"):
-        _, chain, number = name.split("/")
-        highest[chain] = max(highest.get(chain, 0), int(number))
+        if match := _ANCHORED.fullmatch(name):
+            highest[match["chain"]] = max(highest.get(match["chain"], 0), int(match["number"]))
     return highest

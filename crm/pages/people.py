@@ -110,7 +110,7 @@ class NewPersonPage(_OnPerson):
 
 
 class MakeSignInLink(_OnPerson):
-    audits: ClassVar = {"POST": "person.link_made"}
+    audits: ClassVar = {"GET": "person.read", "POST": "person.link_made"}
 
     def post(self, request: HttpRequest, person_id: int) -> HttpResponse:
         try:
@@ -120,7 +120,7 @@ class MakeSignInLink(_OnPerson):
 
 
 class SignPersonOut(_OnPerson):
-    audits: ClassVar = {"POST": "person.signed_out"}
+    audits: ClassVar = {"GET": "person.read", "POST": "person.signed_out"}
 
     def post(self, request: HttpRequest, person_id: int) -> HttpResponse:
         people.sign_out_everywhere(self.colleague, revoke_tokens="tokens" in request.POST)
@@ -132,7 +132,7 @@ class SignPersonOut(_OnPerson):
 
 
 class SetActive(_OnPerson):
-    audits: ClassVar = {"POST": "person.changed"}
+    audits: ClassVar = {"GET": "person.read", "POST": "person.changed"}
 
     def post(self, request: HttpRequest, person_id: int) -> HttpResponse:
         is_active = request.POST.get("is_active") == "yes"
@@ -146,7 +146,7 @@ class SetActive(_OnPerson):
 
 
 class MakePersonToken(_OnPerson):
-    audits: ClassVar = {"POST": "token.made"}
+    audits: ClassVar = {"GET": "person.read", "POST": "token.made"}
 
     def post(self, request: HttpRequest, person_id: int) -> HttpResponse:
         form = TokenForm(request.POST, tenant=self.tenant, auto_id="token_%s")
@@ -161,7 +161,7 @@ class MakePersonToken(_OnPerson):
 
 
 class RevokePersonToken(_OnPerson):
-    audits: ClassVar = {"POST": "token.revoked"}
+    audits: ClassVar = {"GET": "person.read", "POST": "token.revoked"}
 
     def post(self, request: HttpRequest, person_id: int, token_id: int) -> HttpResponse:
         tokens.revoke(token_of(self.person, token_id))

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from config import logs
+
 ASK = """
 import django, sys
 django.setup()
@@ -64,3 +66,11 @@ def test_a_sign_in_link_is_logged_without_its_secret_by_whoever_logs_it(method, 
     if status != "404":
         [refused] = [line for line in logged if line["message"] != "request"]
         assert refused["message"].endswith(": /welcome/…")
+
+
+def test_what_stood_in_a_row_stays_out_of_an_errors_traceback():
+    exception = "IntegrityError: null value\nDETAIL:  Failing row contains (7, ada, pbkdf2).\n\nThe above"
+    told = logs._without_values({"exception": exception})["exception"]
+    assert "ada" not in told
+    assert "IntegrityError: null value" in told
+    assert "The above" in told

@@ -16,3 +16,9 @@ def test_only_our_own_pages_may_take_in_what_we_answer_but_scripts_and_styles_ar
     assert client.get("/sign-in/")["Cross-Origin-Resource-Policy"] == "same-origin"
     assert client.get("/api/nonsense")["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "Cross-Origin-Resource-Policy" not in client.get("/static/crm/mark.svg")
+
+
+def test_what_we_answer_is_kept_by_no_browser_that_the_next_person_uses(client, agent):
+    client.force_login(agent)
+    for address in ("/sessions/", "/api/audio/sessions"):
+        assert client.get(address)["Cache-Control"] == "no-store"

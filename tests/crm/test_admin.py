@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -492,3 +493,55 @@ def test_no_page_of_the_admin_has_script_in_it_that_the_browser_would_refuse(roo
             assert response.status_code in {200, 403}, address
             scripts = re.findall(r"<script(?![^>]*(?:src=|application/json))[^>]*>", response.content.decode())
             assert scripts == [], address
+
+
+@pytest.fixture
+def site(client, db, django_user_model):
+    """A browser of somebody who runs the site."""
+    client.force_login(django_user_model.objects.create(username="root", is_superuser=True, is_staff=True))
+    return client
+
+
+def posted(user, **changes):
+    """What the page of a person posts with these changes; None is a field that is not sent."""
+    form = {**form_of(user), "is_active": "on", **changes}
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def test_somebody_new_needs_a_company(site):
+    words = "a-long-pass-phrase"
+    form = {"username": "ada", "role": "agent", "usable_password": "true", "password1": words, "password2": words}
+    response = site.post("/admin/crm/user/add/", form)
+    assert response.status_code == 200
+    assert "required" in response.content.decode()
+
+
+def test_nobody_moves_to_another_company(site, agent, stranger):
+    site.post(f"/admin/crm/user/{agent.pk}/change/", posted(agent, tenant=stranger.tenant_id, first_name="Ada"))
+    kept = User.objects.get(pk=agent.pk)
+    assert (kept.tenant_id, kept.first_name) == (agent.tenant_id, "Ada")
+
+
+@pytest.mark.parametrize("changes", [{"role": "agent"}, {"is_active": None}])
+def test_the_site_leaves_no_company_without_an_admin_either(site, admin, changes):
+    response = site.post(f"/admin/crm/user/{admin.pk}/change/", posted(admin, **changes), follow=True)
+    assert "last active admin" in response.content.decode()
+    assert User.objects.of(admin.tenant_id).admins().exists()
+
+
+def test_a_program_has_no_password_whoever_gives_it_one(site, tenant):
+    program = make_user(tenant, "agent", password=make_password("a-long-pass-phrase"))
+    site.post(f"/admin/crm/user/{program.pk}/change/", posted(program, role="integration"))
+    assert not User.objects.get(pk=program.pk).has_usable_password()
+
+
+def test_what_an_address_says_fills_in_no_form_and_breaks_no_search(site):
+    assert site.get("/admin/crm/user/add/?tenant=abc").status_code == 200
+    offers = {"app_label": "crm", "model_name": "user", "field_name": "tenant", "term": "\0"}
+    assert site.get("/admin/autocomplete/", offers).status_code == 200
+
+
+def test_no_interval_is_longer_than_a_year(site):
+    response = site.post("/admin/django_celery_beat/intervalschedule/add/", {"every": 2147483647, "period": "days"})
+    assert response.status_code == 200
+    assert not IntervalSchedule.objects.filter(every=2147483647).exists()

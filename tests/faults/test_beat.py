@@ -169,6 +169,13 @@ def test_a_leader_that_lost_its_connection_sends_no_more_until_it_leads_again(be
     assert sent() <= runs(often) + 2
 
 
+def test_a_schedule_that_nobody_can_reckon_with_keeps_no_other_from_going_out(beats):
+    endless = IntervalSchedule.objects.create(every=2147483647, period="days")
+    PeriodicTask.objects.create(name="Never", task="test.never", interval=endless, queue=QUEUE)
+    often = every_second()
+    wait_until(lambda: runs(often) >= 2, timeout=20, what="the other to be sent")
+
+
 def test_beats_that_have_lost_every_connection_they_had_send_again(beats):
     often = every_second()
     wait_until(lambda: runs(often) >= 2, timeout=20, what="the first to send")

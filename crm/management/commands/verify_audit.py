@@ -3,6 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from crm.audit import verification
+from metrics.errors import RetryableMetricsError
 
 
 class Command(BaseCommand):
@@ -12,7 +13,10 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        report = verification.verify(progress=self._progress if self.stderr.isatty() else lambda chain, number: None)
+        try:
+            report = verification.verify(progress=self._progress if self.stderr.isatty() else lambda *_: None)
+        except RetryableMetricsError as away:
+            raise CommandError(f"Nothing can be said: {away} `manage.py doctor` tells what it lacks.") from away
         for finding in report.findings:
             self.stdout.write(f"chain {finding.chain}: {finding.message}")
         counted = f"{report.chains} chains, {report.blocks} blocks, {report.entries} entries"

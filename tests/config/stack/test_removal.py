@@ -6,7 +6,7 @@ import pytest
 
 from config.stack import layout
 from config.stack.place import Place
-from config.stack.removal import remove
+from config.stack.removal import ask, remove
 from config.stack.screen import Failure
 
 
@@ -30,6 +30,12 @@ def test_data_that_a_running_stack_holds_stays(place: Place) -> None:
     with place.locked("http://127.0.0.1:8123"), pytest.raises(Failure, match=r"already runs .* at http://127"):
         remove(place)
     assert (place / "objects" / "bucket" / "chunk").read_bytes() == b"sound"
+
+
+def test_the_programs_of_a_running_stack_are_not_removed_either(place: Place) -> None:
+    with place.locked("http://127.0.0.1:8123"), pytest.raises(Failure, match="already runs"):
+        ask(place)
+    assert "The data stays" in ask(place)
 
 
 def test_what_somebody_else_put_there_stays_and_is_named(place: Place) -> None:

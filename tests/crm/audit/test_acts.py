@@ -174,3 +174,18 @@ def test_many_recordings_are_one_entry_each(agent):
     for session in [make_session(agent), make_session(agent)]:
         bearer(agent).get(f"/api/audio/sessions/{session.pk}")
     assert len(entries()) == 2
+
+
+def test_a_form_that_was_wrong_is_shown_again_and_so_looked_at(client, admin, agent):
+    page = f"/settings/people/{agent.pk}/"
+    assert client.post(page, {"name": "x", "role": "nonsense"}).status_code == 200
+    assert client.post(f"{page}tokens/", {"name": "x", "days": "0"}).status_code == 200
+    assert entries() == [("person.read", f"user:{admin.pk}", f"person:{agent.pk}", "page")] * 2
+
+
+def test_the_question_whether_to_delete_shows_whom_it_is_about(client, admin):
+    contact = make_contact(admin.tenant, "Ada")
+    client.get(f"/admin/crm/contact/{contact.pk}/delete/")
+    client.post("/admin/crm/contact/", {"action": "delete_selected", "_selected_action": [contact.pk]})
+    me = f"user:{admin.pk}"
+    assert entries() == [("contact.read", me, f"contact:{contact.pk}", "admin"), ("contact.listed", me, "", "admin")]

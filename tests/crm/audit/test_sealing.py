@@ -218,7 +218,7 @@ def test_a_chain_that_was_made_anew_from_its_first_block_is_found_by_its_anchors
             entries=[sealing.as_sealed(entry) for entry in block.entries.order_by("position")],
         )
         block.save()
-    assert [finding.partition(" (")[0] for finding in findings()] == [
+    assert [finding.partition(":")[0] for finding in findings()] == [
         "Block 1 is not the one that the archive knows",
         "Block 2 is not the one that the archive knows",
     ]
@@ -228,6 +228,19 @@ def test_an_anchor_that_was_removed_is_found(agent):
     block = sealed_block(agent)
     archive.erase(sealing.anchor_of(block)[0])
     assert findings() == ["Block 1 has lost its anchor in the archive."]
+
+
+@pytest.mark.parametrize("content", [b"junk", b"[]", b"\xff"])
+def test_an_anchor_that_was_overwritten_is_found_whatever_it_says(agent, content):
+    block = sealed_block(agent)
+    archive.write(sealing.anchor_of(block)[0], content)
+    archive.write("audit/no/anchor", b"of ours")
+    assert [finding.partition(":")[0] for finding in findings()] == ["Block 1 is not the one that the archive knows"]
+
+
+def test_the_command_says_in_a_sentence_that_the_archive_is_away(agent, archive_away):
+    with pytest.raises(CommandError, match="Nothing can be said"):
+        call_command("verify_audit")
 
 
 def test_what_could_not_be_anchored_is_anchored_the_next_time(agent):
