@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from audio import containers
 from audio.errors import AudioError, EmptyBody, NoAudio, NotAudio, TooLong
 from tests import sound
+from tests.scale import scaled
 
 EXTENSIONS = [container.extension for container in containers.CONTAINERS]
 TWO_SECONDS = {extension: sound.encode(sound.tone(2.0), container=extension) for extension in EXTENSIONS}
@@ -194,13 +195,13 @@ def test_inspect_does_not_follow_references_to_other_files() -> None:
         containers.inspect(body)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300, 3000), deadline=None)
 @given(st.binary(max_size=3000))
 def test_inspect_raises_nothing_but_audio_errors_for_random_bytes(body: bytes) -> None:
     _inspect_calmly(body)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300, 3000), deadline=None)
 @given(
     st.sampled_from([b"\x1a\x45\xdf\xa3\x93\x42\x82\x84webm", b"OggS", b"\x00\x00\x00\x18ftypM4A ", b"ID3\x04"]),
     st.binary(max_size=2000),
@@ -211,7 +212,7 @@ def test_inspect_raises_nothing_but_audio_errors_for_random_bytes_after_a_true_b
     _inspect_calmly(beginning + rest)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+@settings(max_examples=scaled(500, 5000), deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(st.data())
 def test_inspect_raises_nothing_but_audio_errors_for_damaged_files(data: st.DataObject) -> None:
     body = bytearray(data.draw(st.sampled_from([*TWO_SECONDS.values(), FRAGMENTED])))
@@ -223,7 +224,7 @@ def test_inspect_raises_nothing_but_audio_errors_for_damaged_files(data: st.Data
     _inspect_calmly(bytes(body))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300, 3000), deadline=None)
 @given(st.sampled_from([TWO_SECONDS["m4a"], FRAGMENTED]), st.data())
 def test_inspect_raises_nothing_but_audio_errors_for_damaged_boxes(whole: bytes, data: st.DataObject) -> None:
     """MPEG-4 keeps its index in boxes at the end or in fragments: damage there, four bytes at a time."""

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from audio import jobs
 from audio.models import AnalysisJob, AudioChunk
 from tests.builders import make_session, make_tenant, make_user
+from tests.scale import scaled
 from tests.waiting import wait_until
 
 TASKS = st.sampled_from(["one", "two", "three"])
@@ -150,7 +151,7 @@ class TestClaims(DjangoTestCase):
         run_state_machine_as_test(
             Claims,
             settings=settings(
-                max_examples=25,
+                max_examples=scaled(25, 250),
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=[HealthCheck.too_slow],

@@ -55,7 +55,7 @@ def test_too_many_wrong_passwords_are_answered_with_when_to_try_again(page):
 
 def test_a_token_is_made_on_the_profile_used_and_revoked(page, stack):
     sign_in(page, stack, "demo-supervisor")
-    page.get_by_role("link", name="Sam Supervisor").click()
+    page.locator(".account").get_by_role("link", name="Sam Supervisor").click()
     name = new_name("export")
     page.get_by_label("What it is for").fill(name)
     page.get_by_role("button", name="Make a token").click()

@@ -12,6 +12,7 @@ from calls import conversations, store
 from calls.documents import Segment, segment_id_of
 from calls.errors import RetryableCallError, UnknownCall
 from tests.builders import bearer, make_user
+from tests.scale import scaled
 
 _calls = itertools.count(1)
 
@@ -52,7 +53,7 @@ DELIVERIES = st.lists(st.tuples(st.integers(0, 4), TEXTS), max_size=12)
 
 
 @given(deliveries=DELIVERIES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(40, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_last_hearing_of_each_chunk_is_what_counts_in_time_order(agent, deliveries):
     call_id = open_call(agent)
     last = {}

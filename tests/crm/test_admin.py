@@ -2,7 +2,7 @@ import re
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
@@ -14,6 +14,7 @@ from crm.admin import paging, recordings
 from crm.contacts import Identity
 from crm.models import Contact, Token, User
 from tests.builders import bearer, do_all_jobs, make_contact, make_session, make_user, put_chunk
+from tests.scale import scaled
 from tests.sound import encode, tone
 
 PAGES = ["audiosession", "audiochunk", "analysisjob"]
@@ -275,8 +276,9 @@ def test_sessions_chunks_and_jobs_lead_to_one_another(desk, chunk):
 
 @pytest.fixture
 def many(agent, stranger):
-    """Twenty thousand recordings of the company, newer than twelve thousand of another; of each a chunk and a job."""
-    with connection.cursor() as cursor:
+    """Many recordings of the company, newer than twelve thousand of another; of each a chunk and a job."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(
             """
             WITH made AS (
@@ -285,7 +287,7 @@ def many(agent, stranger):
                 SELECT gen_random_uuid(), tenant, person, 'reference ' || n, tenant || ' ' || n, now(), 30,
                     CASE WHEN n %% 4000 = 0 THEN 'failed' ELSE 'completed' END, '', 1, '{}',
                     now() - age - n * interval '1 second', now()
-                FROM (VALUES (%s, %s, 20000, interval '0'), (%s, %s, 12000, interval '1 day'))
+                FROM (VALUES (%s, %s, %s, interval '0'), (%s, %s, 12000, interval '1 day'))
                     AS who (tenant, person, most, age), generate_series(1, most) n
                 RETURNING id, status, created_at
             ), heard AS (
@@ -301,7 +303,7 @@ def many(agent, stranger):
                 (chunk_id, kind, state, attempts, claimed_by, dispatched_at, error, created_at)
             SELECT id, 'analysis', processing_status, 1, '', now(), '', now() FROM heard
             """,
-            [agent.tenant_id, agent.pk, stranger.tenant_id, stranger.pk],
+            [agent.tenant_id, agent.pk, scaled(20_000, 200_000), stranger.tenant_id, stranger.pk],
         )
         cursor.execute("ANALYZE audio_audiosession, audio_audiochunk, audio_analysisjob")
     return stranger

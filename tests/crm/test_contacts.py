@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from crm import contacts
@@ -11,6 +11,7 @@ from crm.contacts import Identity
 from crm.models import Contact, ContactIdentity, ContactKey
 from crm.models.contacts import MOST_FOUND
 from tests.builders import bearer, make_contact
+from tests.scale import scaled
 
 CONTACTS = "/api/crm/contacts"
 ADA = {
@@ -211,14 +212,15 @@ def test_a_page_costs_the_same_however_many_contacts_are_on_it(desk, tenant, dja
 
 @pytest.fixture
 def many(tenant, stranger):
-    """Twenty thousand contacts of the company and as many of another."""
-    with connection.cursor() as cursor:
+    """Twenty thousand contacts of the company or more, and as many of another."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(
             """
             WITH made AS (
                 INSERT INTO crm_contact (tenant_id, names, phones, emails, created_at, updated_at)
                 SELECT tenant, jsonb_build_array(n::text), '[]', '[]', now() - n * interval '1 minute', now()
-                FROM generate_series(1, 20000) n, unnest(%s) tenant RETURNING id, tenant_id, names ->> 0 AS number
+                FROM generate_series(1, %s) n, unnest(%s) tenant RETURNING id, tenant_id, names ->> 0 AS number
             ), keyed AS (
                 INSERT INTO crm_contactkey (tenant_id, contact_id, kind, value)
                 SELECT tenant_id, id, kind, CASE kind WHEN 'phone' THEN '+49' ELSE 'person ' END || number
@@ -227,7 +229,7 @@ def many(tenant, stranger):
             INSERT INTO crm_contactidentity (tenant_id, contact_id, platform, external_user_id)
             SELECT tenant_id, id, 'chat', number FROM made
             """,
-            [[tenant.pk, stranger.tenant_id]],
+            [scaled(20_000, 200_000), [tenant.pk, stranger.tenant_id]],
         )
         cursor.execute("ANALYZE crm_contact, crm_contactkey, crm_contactidentity")
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.journeys.test_call import put, start
 from tests.running import children_of
+from tests.scale import scaled
 from tests.sound import encode, speech
 from tests.waiting import wait_until
 
@@ -88,16 +89,23 @@ def test_a_killed_worker_leaves_no_pool_process_behind(stack):
 
 @pytest.mark.parametrize("server", ["redis-server", "mongod", "postgres", "rclone"])
 def test_a_killed_server_comes_back_and_nothing_acknowledged_is_lost(stack, supervisor, server):
+    for _ in range(scaled(1, 5)):
+        kill_while_a_chunk_is_heard(stack, supervisor, server)
+
+
+def kill_while_a_chunk_is_heard(stack, supervisor, server):
     session = start(supervisor)
     assert put(supervisor, session, 0, encode(speech())).status_code == 201
     for process in stack.processes(server):
         kill_if_there(process)
     wait_until(lambda: is_ready(supervisor), timeout=60, what="everything to be ready again")
-    wait_until(
-        lambda: supervisor.post(f"/api/audio/sessions/{session['id']}/complete", json={"total_chunks": 1}).is_success,
-        what="the session to be declared complete",
-    )
+    wait_until(lambda: completed(supervisor, session), what="the session to be declared complete")
     assert_heard_once(supervisor, session)
+
+
+def completed(supervisor, session):
+    path = f"/api/audio/sessions/{session['id']}/complete"
+    return supervisor.post(path, json={"total_chunks": 1}).is_success
 
 
 def kill_if_there(process):

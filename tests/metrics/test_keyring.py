@@ -18,10 +18,13 @@ from metrics import archive, keyring, person_keys
 from metrics.errors import BadPersonKey, KeyringLost
 from metrics.keyring import Named
 from metrics.models import RootFingerprint
+from tests.scale import scaled
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 _ids = itertools.count(1)
-WITH_DATABASE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WITH_DATABASE = settings(
+    max_examples=scaled(25, 250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 TENANTS = st.one_of(st.none(), st.integers(1, 3))
 PEOPLE = st.one_of(
     st.integers(1, 4).map(person_keys.of_user),

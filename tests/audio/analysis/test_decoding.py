@@ -9,6 +9,7 @@ from audio import containers
 from audio.analysis.decoding import SAMPLE_RATE, Sound, decode
 from audio.errors import AudioError, TooLong, Undecodable
 from tests import sound
+from tests.scale import scaled
 
 BY_EXTENSION = {container.extension: container for container in containers.CONTAINERS}
 ONE_SECOND = {extension: sound.encode(sound.tone(1.0), container=extension) for extension in BY_EXTENSION}
@@ -90,7 +91,7 @@ def test_decode_stops_at_the_longest_it_is_allowed() -> None:
         decode(ONE_SECOND["ogg"], channels=1, container=containers.OGG, longest_seconds=0.5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scaled(200, 2000), deadline=None)
 @given(st.sampled_from(list(BY_EXTENSION)), st.data())
 def test_decode_raises_nothing_but_audio_errors_for_damaged_files(extension: str, data: st.DataObject) -> None:
     body = bytearray(ONE_SECOND[extension])

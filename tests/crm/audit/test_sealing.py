@@ -19,6 +19,7 @@ from crm.audit import acts, sealing, verification
 from crm.models import AuditBlock, AuditEntry, Token
 from metrics import archive, keyring
 from tests.builders import make_session, make_user
+from tests.scale import scaled
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +117,8 @@ def test_sealing_twice_is_as_once(agent):
 
 
 def test_two_sealers_at_once_are_as_one(agent):
-    for _ in range(20):
+    count = scaled(20, 2000)
+    for _ in range(count):
         did(agent)
 
     def seal(_):
@@ -126,7 +128,7 @@ def test_two_sealers_at_once_are_as_one(agent):
             connection.close()
 
     with ThreadPoolExecutor(4) as threads:
-        assert sum(threads.map(seal, range(4))) == 20
+        assert sum(threads.map(seal, range(4))) == count
     assert AuditEntry.objects.filter(block=None).count() == 0
     assert findings() == []
 
