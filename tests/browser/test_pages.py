@@ -139,7 +139,7 @@ def test_no_page_scrolls_sideways(browser, stack, width, theme):
     )
     page = context.new_page()
     sign_in(page, stack, "demo-supervisor")
-    session = stack.client("demo-supervisor").get("/api/audio/sessions?limit=1").json()["results"][0]
+    session = start(stack.client("demo-supervisor"))
     for address in ("/sessions/", f"/sessions/{session['id']}/", "/nowhere/"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
