@@ -1,5 +1,8 @@
 """Makes tenants and the people in them, and changes who may do what."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -76,25 +79,40 @@ def change(
     with transaction.atomic():
         if forgotten.is_forgotten(person.tenant_id, person_keys.of_user(person.pk)):
             raise UnknownPerson(_NOT_THERE)
-        # One change at a time in a company: two admins must not demote each other in the same moment.
-        Tenant.objects.select_for_update().get(users=person)
-        person = User.objects.select_related("tenant").get(pk=person.pk)
-        was_admin = person.role == Role.ADMIN and person.is_active
-        if name is not None:
-            person.name = name
-        if email is not None:
-            person.email = email
-        if role is not None and role != person.role:
-            _change_role(person, role)
-        if is_active is not None and is_active != person.is_active:
-            person.is_active = is_active
-            # What was open before stays closed when they come back.
-            person.session_seal = new_seal()
-            live.rights_changed(person.pk)
-        person.save()
-        if was_admin and not User.objects.of(person.tenant_id).admins().exists():
-            raise LastAdmin("This is the last active admin of your company. Make somebody else an admin first.")
+        with leaving_an_admin(person.tenant, whose="your"):
+            person = User.objects.select_related("tenant").get(pk=person.pk)
+            if name is not None:
+                person.name = name
+            if email is not None:
+                person.email = email
+            if role is not None and role != person.role:
+                _change_role(person, role)
+            if is_active is not None and is_active != person.is_active:
+                person.is_active = is_active
+                # What was open before stays closed when they come back.
+                person.session_seal = new_seal()
+                live.rights_changed(person.pk)
+            person.save()
     return person
+
+
+@contextmanager
+def leaving_an_admin(tenant: Tenant | None, *, whose: str) -> Iterator[None]:
+    """Around a change of somebody in a company: raises LastAdmin rather than leave it without an active admin.
+
+    One change at a time in a company, so that two admins do not demote each other in the same moment. `whose` company
+    it is to the reader: "your" or "the".
+    """
+    if tenant is None:
+        yield
+        return
+    admins = User.objects.of(tenant.pk).admins()
+    with transaction.atomic():
+        Tenant.objects.select_for_update().get(pk=tenant.pk)
+        had_one = admins.exists()
+        yield
+        if had_one and not admins.exists():
+            raise LastAdmin(f"This is the last active admin of {whose} company. Make somebody else an admin first.")
 
 
 def _change_role(person: User, role: str) -> None:

@@ -102,10 +102,8 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
         if obj.role == Role.INTEGRATION:
             # A program comes with a token.
             obj.set_unusable_password()
-        were_there = change and User.objects.of(obj.tenant_id).admins().exists()
-        super().save_model(request, obj, form, change)
-        if were_there and not User.objects.of(obj.tenant_id).admins().exists():
-            raise LastAdmin("This is the last active admin of the company. Make somebody else an admin first.")
+        with people.leaving_an_admin(obj.tenant, whose="the"):
+            super().save_model(request, obj, form, change)
 
     def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
         is_id = term.isascii() and term.isdigit() and len(term) < 19

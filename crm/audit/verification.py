@@ -20,8 +20,8 @@ from crm.audit.sealing import (
 from crm.models import AuditBlock, AuditEntry
 from metrics import archive
 
-# The folder that ANCHOR begins with.
 _ANCHORED = re.compile(r"audit/(?P<chain>site|[0-9]{1,19})/(?P<number>[0-9]{9,12})")
+# The folder that ANCHOR begins with.
 _FOLDER = ANCHOR.partition("/")[0]
 
 
