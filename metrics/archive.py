@@ -6,7 +6,6 @@ in PostgreSQL, because not every S3 store obeys a conditional write: it holds am
 Who has lost the turn, because the connection that held it is gone, is told so before anything more is written.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import storages
 from django.db import Error, connection
 
+from metrics import locks
 from metrics.errors import ArchiveConflict, ArchiveUnavailable
 
 # A missing bucket is not among them: then nothing can be said about what is there.
@@ -203,7 +203,7 @@ def _in_turn(folder: str) -> Iterator[Callable[[], None]]:
     try:
         ours.set_autocommit(False)
         with ours.cursor() as cursor:
-            cursor.execute(_TAKE_TURN, [_lock_of(folder)])
+            cursor.execute(_TAKE_TURN, [locks.number_of(f"archive/{folder}")])
 
             def check_turn() -> None:
                 try:
@@ -233,10 +233,6 @@ def _batches(names: Sequence[str], most: int) -> Iterator[Sequence[str]]:
 
 def _folder_of(name: str) -> str:
     return name.partition("/")[0]
-
-
-def _lock_of(folder: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"archive/{folder}".encode()).digest()[:8], signed=True)
 
 
 def _bucket() -> str:

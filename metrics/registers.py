@@ -4,7 +4,6 @@ Each app that writes owns one, in its `forgotten.py`. A register is obeyed at on
 in PostgreSQL each time, by one indexed query. While nobody of a tenant is forgotten the archive is not needed for it.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from metrics import keyring, person_keys
+from metrics import keyring, locks, person_keys
 from metrics.models import Forgotten
 
 
@@ -97,5 +96,4 @@ class Register:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [self._lock_of(tenant_id)])
 
     def _lock_of(self, tenant_id: int | None) -> int:
-        name = f"forgotten/{self.scope}/{tenant_id}".encode()
-        return int.from_bytes(hashlib.sha256(name).digest()[:8], signed=True)
+        return locks.number_of(f"forgotten/{self.scope}/{tenant_id}")
