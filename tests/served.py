@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import uvicorn
+from django.utils.module_loading import import_string
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
@@ -22,7 +23,8 @@ PATIENCE_SECONDS = 30
 def served(*, ping_seconds=20.0):
     """`host:port` of a uvicorn as it ships, on the test's own database."""
     config = uvicorn.Config(
-        "config.asgi:application",
+        # The static files are collected by then, and no sooner; not imported within the server's own loop.
+        import_string("config.asgi.application"),
         host="127.0.0.1",
         port=0,
         lifespan="off",

@@ -36,7 +36,7 @@ def stream_of(session):
     return {int(entry_id.split(b"-")[0]): json.loads(fields[b"event"]) for entry_id, fields in entries}
 
 
-@settings(max_examples=scaled(10, 80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(4, 80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 12_000), min_size=1, max_size=scaled(5, 10)))
 def test_a_line_cut_anywhere_and_resumed_shows_each_event_once_and_in_order(agent, door, cuts):
     session = make_session(agent)
