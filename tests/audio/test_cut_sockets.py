@@ -48,10 +48,14 @@ def test_a_line_cut_anywhere_and_resumed_shows_each_event_once_and_in_order(agen
                 writer.start()
         line = Line(door(session))
         follower.begin(line)
+        # A line on which no more comes is cut behind its pong.
+        line.say({"type": "ping"})
         for frame in (
             line.frames(most_bytes) if most_bytes is not None else to_the_end(line, follower, session, writers)
         ):
             follower.take(line, frame)
+            if most_bytes is not None and frame["type"] == "pong":
+                break
         line.cut()
     told = stream_of(session)
     latest = live_state.latest_seq(str(session.pk))
