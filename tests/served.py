@@ -83,7 +83,8 @@ class Line:
 
     @property
     def close_code(self):
-        return self._protocol.close_code
+        """What the server closed with; None where it did not say."""
+        return self._protocol.close_rcvd.code if self._protocol.close_rcvd else None
 
     def cut(self):
         """As a lost network does: no goodbye, and what was under way is gone."""
