@@ -242,6 +242,9 @@ CHANNEL_LAYERS = {
     }
 }
 
+# An open socket is pinged so often, and dropped when no answer comes for as long again. The launcher passes it on to
+# the web server, which alone hears it.
+EARSHOT_PING_SECONDS = environment.integer("EARSHOT_PING_SECONDS", 20)
 # How long somebody whose rights have ended may go on watching.
 EARSHOT_RIGHTS_SECONDS = environment.integer("EARSHOT_RIGHTS_SECONDS", 30)
 

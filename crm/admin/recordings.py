@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audio import progress
+from audio import progress, sockets
 from audio.errors import ChunkBusy
 from audio.models import AnalysisJob, AudioChunk, AudioSession
 from crm.admin.scoping import TenantScoped
@@ -57,7 +57,7 @@ class SessionAdmin(TenantScoped):
     lookups = frozenset({"status__exact", "created_at__gte", "created_at__lt", "user__id__exact", "call_id__exact"})
     search_fields = ("id",)
     search_help_text = "Session id, call id, reference or username, whole"
-    readonly_fields = ("chunks", "jobs", "on_page")
+    readonly_fields = ("chunks", "jobs", "watched_by", "on_page")
 
     def searched(self, request: HttpRequest, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
         return sessions_meant(rows, term)
@@ -77,6 +77,10 @@ class SessionAdmin(TenantScoped):
     @admin.display(description="Jobs")
     def jobs(self, session: AudioSession) -> SafeString:
         return list_link("Jobs", "audio_analysisjob", chunk__session__id__exact=session.pk)
+
+    @admin.display(description="Watched by", empty_value="unknown for a moment")
+    def watched_by(self, session: AudioSession) -> int | None:
+        return sockets.watchers(session)
 
     @admin.display(description="Page")
     def on_page(self, session: AudioSession) -> SafeString:
