@@ -6,7 +6,11 @@ from typing import Any, cast
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
+from config import watching
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Before Django reads which middleware stands around its views.
+watching.start("web")
 django_application = get_asgi_application()
 
 # What follows needs the apps that get_asgi_application has just loaded.

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from config import heartbeat
+from config import heartbeat, watching
 from config.stack.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -17,14 +17,22 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+@signals.celeryd_init.connect
+def watch_errors_of_tasks(**_: Any) -> None:
+    # Before the worker forks: its children have built what runs their tasks by the time that they can say anything.
+    watching.watch_errors("worker")
+
+
 @signals.worker_process_init.connect
 def tie_to_worker(**_: Any) -> None:
     # A pool process whose worker was killed would sit there for ever, holding its memory and its task.
     end_with_parent(signal.SIGKILL)
+    watching.watch_traces("worker")
 
 
 @signals.beat_init.connect
 def note_the_beat(**_: Any) -> None:
+    watching.start("beat")
     signals.after_task_publish.connect(heartbeat.note, weak=False)
 
 
