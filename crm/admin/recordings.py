@@ -156,7 +156,10 @@ class ChunkAdmin(PartsOfSessions):
     def jobs(self, chunk: AudioChunk) -> SafeString:
         return list_link("Jobs", "audio_analysisjob", chunk__id__exact=chunk.pk)
 
-    @admin.action(description="Analyse again", permissions=["view"])
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_authenticated and request.user.may("recordings.retry"))
+
+    @admin.action(description="Analyse again", permissions=["retry"])
     def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
         retried = left = 0
         for chunk in chosen:

@@ -94,14 +94,14 @@ class ScheduleAdmin(ForSuperusers):
     def runs(self, task: PeriodicTask) -> int:
         return int(task.total_run_count)
 
-    @admin.action(description="Enable")
+    @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
         self._write_each(request, "enabled", chosen)
         changed = chosen.update(enabled=True)
         PeriodicTasks.update_changed()
         self.message_user(request, f"{changed} enabled.")
 
-    @admin.action(description="Disable")
+    @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
         self._write_each(request, "disabled", chosen)
         changed = chosen.update(enabled=False, last_run_at=None)
@@ -112,7 +112,7 @@ class ScheduleAdmin(ForSuperusers):
         for task in chosen:
             self.write_down(request, done, task)
 
-    @admin.action(description="Send now")
+    @admin.action(description="Send now", permissions=["change"])
     def send_now(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
         self._write_each(request, "sent", chosen)
         for one in chosen:

@@ -7,6 +7,7 @@ import pytest
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
+from crm import tokens
 from crm.models import Token
 from crm.roles import Role, grants
 from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
@@ -101,6 +102,49 @@ def test_another_company_finds_nothing_of_ours(stranger, agent, ours, endpoint, 
         told = response.content.decode()
         for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
             assert word not in told
+
+
+def test_a_colleague_who_is_an_agent_finds_nothing_of_ours(tenant, agent, ours, endpoint):
+    method, template = endpoint
+    path = template.format(**ours)
+    if not grants("agent", resolve(path).func.cls.capabilities[method.upper()]):
+        return
+    response = call(bearer(make_user(tenant, "agent")), method, path, BODIES.get(endpoint))
+    if "{" in template:
+        assert response.status_code == 404
+    else:
+        told = response.content.decode()
+        for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
+            assert word not in told
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_colleagues_call_takes_a_recording_from_who_may_see_it_alone(tenant, agent, role):
+    theirs = make_session(agent, call={"call_id": "the-call"})
+    body = {"call": {"call_id": theirs.call_id}}
+    response = call(bearer(make_user(tenant, role)), "post", "/api/audio/sessions", body)
+    if grants(role, "recordings.write"):
+        # To who may see it, it is told that it has its recording.
+        assert response.status_code == (409 if grants(role, "calls.read_all") else 404)
+    else:
+        assert response.status_code == 403
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_programs_tokens_are_for_who_manages_people(tenant, role):
+    program = make_user(tenant, "integration")
+    tokens.issue(program, name="bridge")
+    token = Token.objects.get(user=program)
+    api = bearer(make_user(tenant, role))
+    answers = {
+        "list": call(api, "get", f"/api/tokens?user={program.pk}").status_code,
+        "make": call(api, "post", "/api/tokens", {"name": "another", "user": program.pk}).status_code,
+        "revoke": call(api, "delete", f"/api/tokens/{token.pk}").status_code,
+    }
+    may = grants(role, "people.manage")
+    assert answers == ({"list": 200, "make": 201, "revoke": 204} if may else {"list": 403, "make": 403, "revoke": 404})
+    token.refresh_from_db()
+    assert token.is_usable != may
 
 
 @pytest.mark.parametrize("garbage", ["x", "%00", "🦊", str(uuid.UUID(int=0)), "..%2f..", "9" * 400])

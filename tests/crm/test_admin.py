@@ -48,7 +48,7 @@ def test_an_admin_of_another_company_sees_none_of_them(client, stranger, chunk, 
     client.force_login(other)
     assert client.get(f"/admin/audio/{page}/").context["cl"].result_count == 0
     row = {"audiosession": chunk.session_id, "audiochunk": chunk.pk, "analysisjob": AnalysisJob.objects.first().pk}
-    assert client.get(f"/admin/audio/{page}/{row[page]}/change/").status_code == 302
+    assert client.get(f"/admin/audio/{page}/{row[page]}/change/").status_code == 404
 
 
 @pytest.mark.parametrize("role", ["agent", "supervisor", "privacy", "integration"])
@@ -65,7 +65,7 @@ def test_a_companys_admin_looks_at_their_own_people_and_changes_none_here(client
         ("crm/tenant", admin.tenant, stranger.tenant),
     ):
         assert {row.pk for row in client.get(f"/admin/{page}/").context["cl"].result_list} == {own.pk}
-        assert client.get(f"/admin/{page}/{foreign.pk}/change/").status_code == 302, "there is no such row"
+        assert client.get(f"/admin/{page}/{foreign.pk}/change/").status_code == 404, "there is no such row"
         assert client.get(f"/admin/{page}/add/").status_code == 403
         assert client.post(f"/admin/{page}/{own.pk}/change/", {"name": "x", "username": "x"}).status_code == 403
         assert client.post(f"/admin/{page}/{own.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -201,10 +201,7 @@ def test_no_page_about_a_row_of_another_company_opens(client, theirs, chunk, pag
     }
     app_label, identity = rows[page]
     client.force_login(theirs)
-    response = client.get(f"/admin/{app_label}/{page}/{identity}/{kind}/")
-    assert response.status_code in {302, 403, 404}
-    if response.status_code == 302:
-        assert response["Location"] == "/admin/"
+    assert client.get(f"/admin/{app_label}/{page}/{identity}/{kind}/").status_code in {403, 404}
 
 
 def test_lists_in_popups_and_by_any_search_or_filter_are_the_companys_own(client, theirs, chunk):
