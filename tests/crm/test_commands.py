@@ -50,14 +50,36 @@ def test_create_tenant_makes_a_tenant_with_its_admin(db, monkeypatch):
     assert alice.check_password("a-long-enough-pass-phrase")
 
 
-@pytest.mark.parametrize(("password", "name"), [("short", "Acme"), ("a-long-enough-pass-phrase", "Taken")])
-def test_create_tenant_makes_nothing_when_something_is_wrong(db, monkeypatch, password, name):
-    Tenant.objects.create(name="Taken")
+def test_issue_token_makes_none_that_would_open_nothing(db):
+    User.objects.create(username="root", is_superuser=True)
+    with pytest.raises(CommandError, match="works in no company"):
+        run("issue_token", "root")
+    assert not Token.objects.exists()
+
+
+GOOD = "a-long-enough-pass-phrase"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "said"),
+    [
+        (("Acme", "alice"), "short", "too short"),
+        (("Acme", "alice"), "", "no password was given"),
+        (("Taken", "alice"), GOOD, "there is a tenant called Taken"),
+        ((" ", "alice"), GOOD, "the tenant's name is empty"),
+        (("Acme", "taken"), GOOD, "there is a user called taken"),
+        (("Acme", ""), GOOD, "the admin's username is empty"),
+        (("Acme", "al ice"), GOOD, "valid username"),
+        (("A" * 300, "alice"), GOOD, "at most"),
+    ],
+)
+def test_create_tenant_says_what_is_wrong_and_makes_nothing(db, monkeypatch, arguments, password, said):
+    User.objects.create(username="taken", role="admin", tenant=Tenant.objects.create(name="Taken"))
     monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
-    with pytest.raises(CommandError, match="Nothing was made"):
-        run("create_tenant", name, "--admin", "alice")
-    assert not User.objects.exists()
-    assert Tenant.objects.count() == 1
+    name, admin = arguments
+    with pytest.raises(CommandError, match=f"Nothing was made.*{said}"):
+        run("create_tenant", name, "--admin", admin)
+    assert (User.objects.count(), Tenant.objects.count()) == (1, 1)
 
 
 def test_the_demo_is_made_only_where_it_is_wanted(db, settings):
