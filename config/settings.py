@@ -98,6 +98,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Who watches from elsewhere, see config/watching; empty is nobody.
 EARSHOT_OTLP_ENDPOINT = environment.text("EARSHOT_OTLP_ENDPOINT", "")
