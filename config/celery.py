@@ -1,7 +1,9 @@
 """The door for tasks: `celery -A config worker -Q analysis`, `celery -A config beat`."""
 
+import logging
 import os
 import signal
+import warnings
 from typing import Any
 
 import structlog
@@ -11,6 +13,11 @@ from config import heartbeat, watching
 from config.stack.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# What Celery warns root of is what a message could make a worker do. Ours are JSON with an id in it, and a task is
+# found by its name; whoever runs everything as root, as in a container, has chosen to.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+logging.captureWarnings(capture=True)
 
 app = Celery("earshot")
 app.config_from_object("django.conf:settings", namespace="CELERY")

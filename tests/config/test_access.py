@@ -119,6 +119,14 @@ def test_a_page_opens_to_a_role_just_as_the_table_says(client, tenant, ours, doo
         assert response.status_code in {200, 302}
 
 
+def test_who_runs_the_site_gets_into_no_page_of_a_company(client, ours):
+    client.force_login(User.objects.create(username="root", is_superuser=True))
+    for door in PAGES:
+        if door.capability:
+            answer = getattr(client, door.method.lower())(filled(door.address, ours))
+            assert answer.status_code == 403, named(door)
+
+
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("door", [door for door in PAGES if door.capability and "<" in door.address], ids=named)
 def test_a_page_of_another_company_is_not_found_and_changes_nothing(client, stranger, ours, door, role):

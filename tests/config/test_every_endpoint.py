@@ -8,7 +8,7 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from crm import tokens
-from crm.models import Token
+from crm.models import Token, User
 from crm.roles import Role, grants
 from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
@@ -102,6 +102,13 @@ def test_another_company_finds_nothing_of_ours(stranger, agent, ours, endpoint, 
         told = response.content.decode()
         for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
             assert word not in told
+
+
+def test_who_runs_the_site_gets_into_no_endpoint_of_a_company(client, ours):
+    client.force_login(User.objects.create(username="root", is_superuser=True))
+    for method, path in endpoints():
+        response = call(client, method, path.format(**ours), BODIES.get((method, path)))
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden"), path
 
 
 def test_a_colleague_who_is_an_agent_finds_nothing_of_ours(tenant, agent, ours, endpoint):

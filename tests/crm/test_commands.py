@@ -6,6 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audio.models import AudioSession
+from calls import conversations
 from crm import demo, tokens
 from crm.models import AccessPolicy, Tenant, Token, User
 from tests.builders import make_user
@@ -100,6 +102,18 @@ def test_the_demo_twice_is_the_demo_once(db, tmp_path):
     assert User.objects.get(username="other-supervisor").tenant != User.objects.get(username="demo-agent").tenant
 
 
+def test_the_demo_has_recordings_in_both_companies_that_wait_for_the_workers(transactional_db, tmp_path):
+    for _ in range(2):
+        demo.create(tmp_path / "demo-password")
+    recorded = AudioSession.objects.all()
+    assert {session.tenant.name for session in recorded} == {demo.TENANT, demo.OTHER_TENANT}
+    assert len(recorded) == len(demo.RECORDINGS), "made once"
+    for session in recorded:
+        assert (session.status, session.total_chunks) == ("processing", 1)
+        assert session.chunks.get().jobs.get().state == "waiting"
+        assert conversations.read_call(session.user, session.call_id)["subject"]
+
+
 def test_create_stores_may_be_run_again(db):
     assert run("create_stores") == run("create_stores")
 
@@ -115,4 +129,4 @@ def test_send_audio_says_what_is_wrong_with_a_file(agent, tmp_path):
 def test_send_audio_says_whom_it_does_not_know(tenant, tmp_path):
     make_user(tenant, "agent")
     with pytest.raises(CommandError, match="nobody"):
-        run("send_audio", "tests/speech/reading.ogg", user="nobody")
+        run("send_audio", "crm/speech/reading.ogg", user="nobody")
