@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -118,8 +119,8 @@ class ScheduleAdmin(ForSuperusers):
         return task.crontab.human_readable if task.crontab else str(task.interval or "never")
 
     @admin.display(description="Last run")
-    def last_run(self, task: PeriodicTask) -> Any:
-        return task.last_run_at or "never"
+    def last_run(self, task: PeriodicTask) -> str:
+        return date_format(task.last_run_at, "DATETIME_FORMAT") if task.last_run_at else "never"
 
     @admin.display(description="Runs")
     def runs(self, task: PeriodicTask) -> int:
