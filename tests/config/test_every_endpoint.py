@@ -130,7 +130,7 @@ def test_a_colleague_who_is_an_agent_finds_nothing_of_ours(tenant, agent, ours, 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_colleagues_call_takes_a_recording_from_who_may_see_it_alone(tenant, agent, role):
-    call_id = f"call of {agent.pk}"
+    call_id = f"call-of-{agent.pk}"
     # A call whose recording is elsewhere, so that nothing but the call itself can say no.
     conversations.open_call(user=agent, call_id=call_id, start_time=timezone.now(), session_id="elsewhere")
     body = {"call": {"call_id": call_id}}
