@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +18,6 @@ LEAST_PATIENCE_SECONDS: Final = 180.0
 BETWEEN_LOOKS_SECONDS: Final = 2.0
 # So many at once: what is checked is the store and not the server's patience.
 MOST_AT_ONCE: Final = 8
-_LIST = "/api/audio/sessions?limit=1000"
 
 
 @dataclass(slots=True)
@@ -36,36 +35,32 @@ class Found:
 
 
 async def wait_until_heard(
-    wire: Wire, recordings: Sequence[Recording], *, on_heard: Callable[[int], None] = lambda number: None
+    wire: Wire, recordings: Sequence[Recording], *, on_heard: Callable[[int], None] = lambda chunks: None
 ) -> None:
     """Wait until every session has ended, or until patience with the workers runs out, which grows with the work.
 
-    `on_heard` is told how many have ended, at each look.
+    A few are looked at in turn, so that the looking is no load of its own. `on_heard` is told how many chunks have
+    ended, as far as it was seen.
     """
-    waiting = {recording.session_id: recording for recording in recordings if not recording.refusal}
-    sound = sum(recording.seconds for recording in waiting.values())
-    until = time.monotonic() + LEAST_PATIENCE_SECONDS + PATIENCE_PER_SECOND * sound
-    total = len(waiting)
+    waiting = deque(recording for recording in recordings if not recording.refusal)
+    until = time.monotonic() + LEAST_PATIENCE_SECONDS + PATIENCE_PER_SECOND * sum(one.seconds for one in waiting)
+    ended: dict[str, int] = {}
     while waiting:
-        for token in {recording.token for recording in waiting.values()}:
-            await _drop_ended(wire, token, waiting)
-        on_heard(total - len(waiting))
-        if not waiting or time.monotonic() > until:
+        seen = [waiting.popleft() for _ in range(min(MOST_AT_ONCE, len(waiting)))]
+        for recording in seen:
+            chunks = await _chunks_of(wire, recording)
+            ended[recording.session_id] = sum(chunk["processing_status"] in ENDED for chunk in chunks)
+            if ended[recording.session_id] < len(recording.chunks) or not await _has_ended(wire, recording):
+                waiting.append(recording)
+        on_heard(sum(ended.values()))
+        if time.monotonic() > until:
             return
-        await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+        if waiting:
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 
 
-async def _drop_ended(wire: Wire, token: str, waiting: dict[str, Recording]) -> None:
-    """Look through the list of who has this token until all of theirs have been seen."""
-    unseen = {identity for identity, recording in waiting.items() if recording.token == token}
-    page: str | None = _LIST
-    while page and unseen:
-        _, answer = await wire.ask("list", token, "GET", page)
-        for session in answer["results"]:
-            unseen.discard(session["id"])
-            if session["status"] in ENDED:
-                waiting.pop(session["id"], None)
-        page = answer["next"]
+async def _has_ended(wire: Wire, recording: Recording) -> bool:
+    return (await _session_of(wire, recording))["status"] in ENDED
 
 
 async def check(
@@ -95,9 +90,9 @@ async def check(
 
 
 async def _check_one(wire: Wire, recording: Recording, name: str, *, heard: bool, found: Found) -> None:
-    chunks = await _all_pages(wire, recording.token, f"/api/audio/sessions/{recording.session_id}/chunks?limit=1000")
+    chunks = await _chunks_of(wire, recording)
     compare_chunks(recording, name, chunks, found)
-    _, session = await wire.ask("read", recording.token, "GET", f"/api/audio/sessions/{recording.session_id}")
+    session = await _session_of(wire, recording)
     verdict = session["verdict"]
     if verdict["state"] != "complete":
         found.lost.append(f"{name} is {verdict['state']}; owed {verdict['owed']}, gaps {verdict['gaps']}")
@@ -144,11 +139,16 @@ def compare_segments(
             found.lost.append(f"{name}, chunk {chunk['chunk_index']} holds speech that is not in the call")
 
 
-async def _all_pages(wire: Wire, token: str, path: str) -> list[dict[str, Any]]:
+async def _session_of(wire: Wire, recording: Recording) -> dict[str, Any]:
+    _, session = await wire.ask("read", recording.token, "GET", f"/api/audio/sessions/{recording.session_id}")
+    return dict(session)
+
+
+async def _chunks_of(wire: Wire, recording: Recording) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    page: str | None = path
+    page: str | None = f"/api/audio/sessions/{recording.session_id}/chunks?limit=1000"
     while page:
-        _, answer = await wire.ask("read", token, "GET", page)
+        _, answer = await wire.ask("read", recording.token, "GET", page)
         rows += answer["results"]
         page = answer["next"]
     return rows

@@ -149,7 +149,7 @@ class _Bars(Progress):
         calls = len(wanted.recordings)
         self._stored = self.add_task("Chunks stored", total=calls * chunks)
         self._sent = self.add_task("Calls sent", total=calls)
-        self._heard = self.add_task("Calls heard", total=calls, visible=wanted.wait)
+        self._heard = self.add_task("Chunks heard", total=calls * chunks, visible=wanted.wait)
         self._checked = self.add_task("Calls checked", total=calls)
 
     def stored(self) -> None:
@@ -158,8 +158,8 @@ class _Bars(Progress):
     def sent(self) -> None:
         self.advance(self._sent)
 
-    def heard(self, calls: int) -> None:
-        self.update(self._heard, completed=calls)
+    def heard(self, chunks: int) -> None:
+        self.update(self._heard, completed=chunks)
 
     def checked(self) -> None:
         self.advance(self._checked)
