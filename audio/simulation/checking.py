@@ -71,10 +71,10 @@ async def check(
     on_checked: Callable[[], None] = lambda: None,
 ) -> Found:
     """Read every session, its chunks and its call. `heard`: they are to have been heard by now too."""
-    found = Found()
     turns = asyncio.Semaphore(MOST_AT_ONCE)
 
-    async def one(recording: Recording) -> None:
+    async def one(recording: Recording) -> Found:
+        found = Found()
         async with turns:
             name = f"Call {recording.number + 1} ({recording.session_id})"
             if recording.refusal:
@@ -84,9 +84,15 @@ async def check(
             except (Refused, Unreachable) as error:
                 found.lost.append(f"{name} cannot be read back: {error}")
             on_checked()
+            return found
 
-    await asyncio.gather(*(one(recording) for recording in recordings))
-    return found
+    together = Found()
+    for found in await asyncio.gather(*(one(recording) for recording in recordings)):
+        together.lost += found.lost
+        together.doubled += found.doubled
+        together.unfinished += found.unfinished
+        together.segments += found.segments
+    return together
 
 
 async def _check_one(wire: Wire, recording: Recording, name: str, *, heard: bool, found: Found) -> None:

@@ -14,7 +14,8 @@ from audio.simulation.plan import Manner, Recording
 from audio.simulation.recorders import Recorder
 from audio.simulation.wire import Wire
 
-TRIES_TO_REACH_SECONDS = 5.0
+# A server that is there answers sooner; one that is starting may be tried again by whoever started it.
+PATIENCE_TO_BEGIN_SECONDS = 2.0
 BETWEEN_LOOKS_AT_MEMORY_SECONDS = 1.0
 
 
@@ -47,7 +48,7 @@ async def simulate(wanted: Wanted, progress: Progress, memory: Watch | None = No
     recordings = wanted.recordings
     async with Wire(wanted.url, measured, connections=len(recordings)) as wire, _watched(memory):
         for token in {recording.token for recording in recordings}:
-            await wire.ask("list", token, "GET", "/api/audio/sessions?limit=1", patience=TRIES_TO_REACH_SECONDS)
+            await wire.ask("list", token, "GET", "/api/audio/sessions?limit=1", patience=PATIENCE_TO_BEGIN_SECONDS)
         began = time.monotonic()
         await _play(wire, wanted, progress)
         sending_seconds = time.monotonic() - began
