@@ -1,11 +1,12 @@
 """A simulation from the first recorder to the last check."""
 
 import asyncio
+import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from audio.simulation import checking
 from audio.simulation.figures import Measured, Outcome, latencies
@@ -40,7 +41,7 @@ class Wanted:
 
 
 async def simulate(wanted: Wanted, progress: Progress, memory: Watch | None = None) -> Outcome:
-    """Play all recordings at once, wait until they have been heard, and check them.
+    """Play all recordings at once, wait until they have been heard, and check them. In a process's main thread.
 
     Raises Unreachable or Refused when there is no server, or it will not have the first token, to begin with.
     """
@@ -54,7 +55,7 @@ async def simulate(wanted: Wanted, progress: Progress, memory: Watch | None = No
         sending_seconds = time.monotonic() - began
         began = time.monotonic()
         if wanted.wait:
-            await checking.wait_until_heard(wire, recordings, on_heard=progress.heard)
+            await _interruptible(checking.wait_until_heard(wire, recordings, on_heard=progress.heard))
         waiting_seconds = time.monotonic() - began
         found = await checking.check(wire, recordings, heard=wanted.wait, on_checked=progress.checked)
     acknowledged = sum(len(recording.acknowledged) for recording in recordings)
@@ -91,6 +92,19 @@ async def _play(wire: Wire, wanted: Wanted, progress: Progress) -> None:
         progress.sent()
 
     await asyncio.gather(*(one(recording) for recording in wanted.recordings))
+
+
+async def _interruptible(waiting: Coroutine[Any, Any, None]) -> None:
+    """Ctrl-C ends the wait and nothing else: what has been sent is checked all the same."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(waiting)
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        await asyncio.gather(task, return_exceptions=True)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    if not task.cancelled():
+        task.result()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 
 import orjson
 import pytest
@@ -136,3 +137,19 @@ def test_a_server_that_goes_on_refusing_is_given_up_in_the_end(token):
     with pytest.raises(Unreachable, match="does not answer"):
         asyncio.run(ask())
     assert measured.retries["start: cut off or not answered"] >= 2
+
+
+class Impatient(Unseen):
+    """Presses Ctrl-C while the workers are waited for."""
+
+    def heard(self, chunks):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_who_does_not_wait_for_the_workers_gets_a_check_of_what_is_there(stack, token):
+    async def simulate():
+        recordings = recordings_of(token, [chunk_of(1, 0), chunk_of(1, 1)], calls=2)
+        return await running.simulate(running.Wanted(url=stack.url, recordings=recordings), Impatient())
+
+    told = asyncio.run(simulate())
+    assert (told["chunks"], told["lost"], told["doubled"]) == (4, [], [])
