@@ -102,6 +102,7 @@ class AudioSession(models.Model):
             models.Index(fields=["test_session_id"], name="session_reference", condition=~Q(test_session_id="")),
             # As small as what is being recorded: the search for recordings that were left looks here.
             models.Index(fields=["last_activity_at"], name="session_recording", condition=Q(status="recording")),
+            models.Index(fields=["-created_at"], name="session_incomplete", condition=Q(verdict_state="incomplete")),
             models.Index(fields=["-created_at"], name="session_abandoned", condition=Q(abandoned_at__isnull=False)),
         ]
         constraints: ClassVar = [

@@ -29,4 +29,8 @@ class Migration(migrations.Migration):
             model_name='audiosession',
             index=models.Index(condition=models.Q(('abandoned_at__isnull', False)), fields=['-created_at'], name='session_abandoned'),
         ),
+        migrations.AddIndex(
+            model_name='audiosession',
+            index=models.Index(condition=models.Q(('verdict_state', 'incomplete')), fields=['-created_at'], name='session_incomplete'),
+        ),
     ]

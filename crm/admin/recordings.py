@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from audio import gaps, manifest, objects, progress, sessions
+from audio import gaps, objects, progress, sessions
 from audio.errors import ChunkBusy, SessionConflict, StoreUnavailable, UnknownSession
 from audio.manifest import Gap
 from audio.models import AnalysisJob, AudioChunk, AudioChunkQuerySet, AudioSession, RecordingGap
 from audio.objects import Finding
-from audio.states import GapCause, ProcessingStatus, UploadStatus
+from audio.states import GapCause, ProcessingStatus, UploadStatus, VerdictState
 from crm.admin.scoping import TenantScoped
 from crm.models import User
 
@@ -30,10 +30,10 @@ MOST_VERIFIED = 100
 MOST_SHOWN = 50
 MOST_SAID = 10
 FAILED = Q(processing_status=ProcessingStatus.FAILED) | Q(upload_status=UploadStatus.FAILED)
-STATES = {
-    manifest.State.COMPLETE: "Complete: all of it is here",
-    manifest.State.INCOMPLETE: "Incomplete",
-    manifest.State.RECORDING: "Being recorded",
+VERDICTS = {
+    VerdictState.COMPLETE: "Complete: all of it is here",
+    VerdictState.INCOMPLETE: "Incomplete",
+    VerdictState.RECORDING: "Being recorded",
 }
 
 
@@ -95,6 +95,7 @@ class SessionPeculiarity(Narrowing):
     title = "peculiarity"
     parameter_name = "peculiarity"
     kinds: ClassVar = {
+        "incomplete": ("Not all of it is here", Q(verdict_state=VerdictState.INCOMPLETE)),
         "abandoned": ("Its recorder went away", Q(abandoned_at__isnull=False)),
         "paused": (
             "Paused now",
@@ -193,6 +194,7 @@ class SessionAdmin(OfRecordings):
         "user",
         "created_at",
         "status",
+        "verdict_state",
         "duration",
         "channels",
         "abandoned_at",
@@ -268,7 +270,7 @@ class SessionAdmin(OfRecordings):
     def verdict(self, session: AudioSession) -> SafeString:
         whole = sessions.manifest_of(session)
         words = [
-            STATES[whole.state],
+            VERDICTS[whole.state],
             f"{whole.sound_seconds:.1f} s of sound on {whole.duration:.1f} s",
             f"{len(whole.gaps)} gaps",
         ]

@@ -284,10 +284,12 @@ def many(agent, stranger):
             WITH made AS (
                 INSERT INTO audio_audiosession (id, tenant_id, user_id, test_session_id, call_id, start_time,
                     total_duration_seconds, status, s3_base_key, channels, metadata, last_activity_at, abandoned_at,
-                    created_at, updated_at)
+                    verdict_state, created_at, updated_at)
                 SELECT gen_random_uuid(), tenant, person, 'reference ' || n, tenant || ' ' || n, now(), 30,
                     CASE WHEN n %% 4000 = 0 THEN 'failed' ELSE 'completed' END, '', 1, '{}', now(),
-                    CASE WHEN n %% 4000 = 1 THEN now() END, now() - age - n * interval '1 second', now()
+                    CASE WHEN n %% 4000 = 1 THEN now() END,
+                    CASE WHEN n %% 4000 = 1 THEN 'incomplete' ELSE 'complete' END,
+                    now() - age - n * interval '1 second', now()
                 FROM (VALUES (%s, %s, %s, interval '0'), (%s, %s, 12000, interval '1 day'))
                     AS who (tenant, person, most, age), generate_series(1, most) n
                 RETURNING id, status, abandoned_at, created_at
@@ -324,7 +326,10 @@ def counted(monkeypatch):
 
 def test_no_list_reads_more_of_a_large_table_than_it_shows_or_counts(client, many, admin, theirs, counted):
     status = {"audiosession": "status", "audiochunk": "processing_status", "analysisjob": "state"}
-    peculiar = {"audiosession": ["abandoned", "paused", "late", "failed"], "audiochunk": ["late", "codec"]}
+    peculiar = {
+        "audiosession": ["incomplete", "abandoned", "paused", "late", "failed"],
+        "audiochunk": ["late", "codec"],
+    }
     for viewer in (admin, theirs):
         client.force_login(viewer)
         for page in PAGES:

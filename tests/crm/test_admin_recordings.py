@@ -187,7 +187,14 @@ def test_lists_are_narrowed_down_to_what_is_peculiar(desk, api, agent, session, 
     sessions.complete_with_what_is_there(late)
     put_chunk(bearer(agent), late, 0, encode(tone(1.0), container="mp3"))
     AudioChunk.objects.filter(pk=chunks[0].pk).update(upload_status="failed", error="Lost.")
-    for kind, rows in {"paused": [paused], "abandoned": [left, late], "late": [late], "failed": [session]}.items():
+    kinds = {
+        "incomplete": [left, late],
+        "paused": [paused],
+        "abandoned": [left, late],
+        "late": [late],
+        "failed": [session],
+    }
+    for kind, rows in kinds.items():
         found = desk.get(SESSIONS, {"peculiarity": kind}).context["cl"].queryset
         assert {row.pk for row in found} == {row.pk for row in rows}, kind
     for kind in ("late", "codec"):
