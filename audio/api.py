@@ -181,9 +181,8 @@ class SessionAudio(APIView):
         facts = {"ETag": recording.etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
         if _is_known(recording.etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=facts)
-        facts["Content-Disposition"] = content_disposition_header(
-            "download" in request.query_params, f"recording-{str(session.pk)[:8]}.wav"
-        )
+        name = f"recording-{str(session.pk)[:8]}.wav"
+        facts["Content-Disposition"] = str(content_disposition_header("download" in request.query_params, name))
         wanted = None
         if request.method == "GET" and request.headers.get("If-Range", recording.etag) == recording.etag:
             wanted = byte_ranges.asked(request.headers.get("Range"), recording.size)
