@@ -5,7 +5,6 @@ import gc
 
 import numpy as np
 import pytest
-from asgiref.sync import async_to_sync
 from django.db import connection
 from django.utils.module_loading import import_string
 
@@ -67,7 +66,7 @@ def minute(api, session):
 
 def test_the_stream_has_the_same_bytes_as_everywhere(api, agent, minute):
     listener = Listener(minute, tokens.issue(agent, name="test"))
-    async_to_sync(listener.listen)()
+    asyncio.run(listener.listen())
     assert listener.status == 200
     assert b"".join(listener.pieces) == b"".join(api.get(minute).streaming_content)
 
@@ -77,9 +76,10 @@ def test_who_pauses_holds_no_connection_and_no_thread(agent, minute):
     most = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
 
     async def story():
-        paused = [Listener(minute, token, most=2) for _ in range(most + 5)]
-        tasks = [asyncio.create_task(listener.listen()) for listener in paused]
+        paused = [Listener(minute, token, most=2) for _ in range(most + 2)]
+        tasks = []
         for listener in paused:
+            tasks.append(asyncio.create_task(listener.listen()))
             await asyncio.wait_for(listener.has_enough.wait(), PATIENCE_SECONDS)
         another = Listener(minute.removesuffix("/audio"), token)
         await asyncio.wait_for(another.listen(), PATIENCE_SECONDS)
@@ -88,7 +88,7 @@ def test_who_pauses_holds_no_connection_and_no_thread(agent, minute):
         await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_SECONDS)
         return [listener.status for listener in [another, *paused]]
 
-    assert set(async_to_sync(story)()) == {200}
+    assert set(asyncio.run(story())) == {200}
 
 
 def test_the_work_ends_when_the_listener_goes(agent, minute, monkeypatch):
@@ -105,7 +105,7 @@ def test_the_work_ends_when_the_listener_goes(agent, minute, monkeypatch):
         await asyncio.wait_for(task, PATIENCE_SECONDS)
         return len(listener.pieces)
 
-    assert async_to_sync(story)() == 1
+    assert asyncio.run(story()) == 1
 
     def is_over():
         gc.collect()
@@ -120,4 +120,4 @@ def test_pieces_come_in_order_from_whichever_thread():
         return [piece async for piece in listening.in_threads(iter(expected))]
 
     expected = [bytes([number]) for number in np.arange(100, dtype=np.uint8)]
-    assert async_to_sync(story)() == expected
+    assert asyncio.run(story()) == expected
