@@ -91,8 +91,8 @@ function showVerdict() {
   const said = `${text}. ${pauses}`;
   if (line.dataset.said === said) return;
   Object.assign(line.dataset, { tone, said });
-  line.replaceChildren(icon(VERDICT_ICONS[tone]), element("span", { textContent: text }));
-  if (pauses) line.append(element("span", { className: "muted", textContent: pauses }));
+  const aside = pauses ? [" ", element("span", { className: "muted", textContent: pauses })] : [];
+  line.replaceChildren(icon(VERDICT_ICONS[tone]), element("span", {}, text, ...aside));
 }
 
 // --- What the server says and is asked ---
