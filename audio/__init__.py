@@ -13,6 +13,8 @@ The life of a chunk:
 6. Each step is announced to whoever watches (`live.py`, `consumers.py`).
 7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`).
 
+Whatever is stored by then can be heard as one file that one can seek in (`playback.py`); it follows the manifest.
+
 What comes late for somebody who has been erased is dropped: whatever is written of a recording asks
 `sessions.refuse_forgotten` first, and gone is an answer.
 
