@@ -31,7 +31,8 @@ def test_a_recording_is_played_sought_in_and_renewed(page, stack, agent):  # noq
     wait_until(lambda: abs(page.evaluate(PLACE) - begins) < 0.1, timeout=10, what="the place to be found")
 
     place = page.evaluate(PLACE)
-    put(agent, session, 2, encode(tone(2.0)), **{"X-Start-Time": "60"})
+    late = f"/api/audio/sessions/{session['id']}/chunks/2"
+    agent.put(late, content=encode(tone(2.0)), headers={"X-Start-Time": "60"}).raise_for_status()
     answer = agent.post(f"/api/audio/sessions/{session['id']}/complete", json={"total_chunks": 3})
     assert answer.status_code == 409
     expect(page.locator("#verdict")).to_contain_text("chunk 1 has not arrived")

@@ -13,6 +13,7 @@ export class Player {
     this.sound = null;
     this.isStale = false;
     this.failedAt = -Infinity;
+    this.reading = 1;
     if (audio.hasAttribute("src")) audio.currentTime = position;
     audio.addEventListener("pause", () => this.#renew());
     audio.addEventListener("ended", () => this.#renew());
@@ -66,7 +67,9 @@ export class Player {
 
   #load({ preload, position }) {
     this.audio.preload = preload;
-    this.audio.load();
+    // Another address: browsers keep what they have read of one for minutes, whatever they are told.
+    this.reading += 1;
+    this.audio.src = `${this.address}?reading=${this.reading}`;
     this.audio.currentTime = this.position = position;
   }
 }
