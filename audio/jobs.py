@@ -129,7 +129,29 @@ def overdue() -> list[AnalysisJob]:
     """What nobody works on and nobody was told of lately: its message was lost or its worker died. Oldest first."""
     now = timezone.now()
     found = AnalysisJob.objects.overdue(dispatched_before=now - _lease(), at=now)
-    return list(found.select_related("chunk__session").order_by("dispatched_at")[:MOST_SWEPT])
+    still_told = [kind for kind in JobKind if _is_still_told(kind)]
+    lost = found.exclude(state=JobState.WAITING, kind__in=still_told)
+    return list(lost.select_related("chunk__session").order_by("dispatched_at")[:MOST_SWEPT])
+
+
+def _is_still_told(kind: JobKind) -> bool:
+    """Whether the kind's queue holds a message for every job that waits: then none was lost, there is only much to do.
+
+    Otherwise a long backlog would be told of again every minute, and its messages would outgrow its jobs.
+    """
+    waiting = AnalysisJob.objects.filter(state=JobState.WAITING, kind=kind).count()
+    return waiting > 0 and _messages_in(TASKS[kind][1]) >= waiting
+
+
+def _messages_in(queue: str) -> int:
+    """How many messages wait in a queue; none, as far as one knows, while the broker does not tell."""
+    try:
+        with current_app.connection_for_read() as connection, connection.channel() as channel:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+    except Exception as error:
+        # An empty queue is not there; a broker that is away raises whatever its driver does.
+        log.debug("queue_not_measured", queue=queue, error=type(error).__name__)
+        return 0
 
 
 def dispatch_again(job: AnalysisJob) -> None:

@@ -5,11 +5,12 @@ longer than the lane's patience; while a call hangs, further ones are left out. 
 made good by somebody else: the sweep for a dispatch, a fresh snapshot for an announcement (`otherwise`).
 """
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -18,6 +19,26 @@ log = structlog.get_logger("earshot.lanes")
 PATIENCE_SECONDS: Final = 0.25
 # More than ever wait while the server answers; a lane that is this full is stuck.
 MOST_WAITING: Final = 64
+
+T = TypeVar("T")
+_of_thread = threading.local()
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end in this thread's own event loop, which stays, and with it the connections that it opened.
+
+    For a lane's calls, whose thread stays too; a loop made anew for each call would connect anew for each.
+    """
+    runner: asyncio.Runner | None = getattr(_of_thread, "runner", None)
+    if runner is None:
+        runner = _of_thread.runner = asyncio.Runner()
+    try:
+        return runner.run(coroutine)
+    except BaseException:
+        # A connection that broke is not used again.
+        del _of_thread.runner
+        runner.close()
+        raise
 
 
 class Lane:

@@ -9,11 +9,10 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from audio import live_state, protocol
+from audio import lanes, live_state, protocol
 from audio.lanes import Lane
 from metrics import timings
 
@@ -46,7 +45,7 @@ def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> 
 
 def _send(session_id: str, seq: str, text: str) -> None:
     message = {"type": "session.event", "seq": seq, "text": text}
-    async_to_sync(get_channel_layer().group_send)(group_of(session_id), message)
+    lanes.run(get_channel_layer().group_send(group_of(session_id), message))
 
 
 class Untold:

@@ -47,17 +47,24 @@ class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
         )
 
     def due_to_end(self) -> "AudioSessionQuerySet":
-        """Not ended, though as many chunks as the recorder counted are stored and each has been heard or failed."""
+        """Not ended, though all that the recorder counted, or left, is stored and each has been heard or failed."""
         open_still = self.filter(status__in=sources(SESSION_MOVES, SessionStatus.COMPLETED), total_chunks__isnull=False)
-        has_all = Q(stored_chunks__gte=F("total_chunks"))
+        has_all = Q(stored_chunks__gte=F("total_chunks")) | Q(abandoned_at__isnull=False)
         all_have_ended = Q(stored_chunks=F("heard_chunks") + F("failed_chunks"))
         return open_still.with_chunk_counts().filter(has_all & all_have_ended)
 
     def without_life_since(self, moment: datetime, *, while_paused: datetime) -> "AudioSessionQuerySet":
-        """Still recording, as far as anybody said, but nothing came since; of paused ones since `while_paused`."""
+        """Open still, as their recorders left them, and nothing came since; of paused ones since `while_paused`.
+
+        Those that are being recorded, as far as anybody said, and those that wait for chunks that were counted.
+        """
+        open_still = self.filter(status__in=[SessionStatus.RECORDING, SessionStatus.PROCESSING], abandoned_at=None)
+        silent = open_still.filter(last_activity_at__lt=moment).with_chunk_counts()
+        waiting = Q(status=SessionStatus.PROCESSING, stored_chunks__lt=F("total_chunks"))
         paused = RecordingGap.objects.filter(session=OuterRef("pk"), cause=GapCause.PAUSE, end_seconds=None)
-        recording = self.filter(status=SessionStatus.RECORDING, last_activity_at__lt=moment)
-        return recording.filter(Q(last_activity_at__lt=while_paused) | ~Exists(paused))
+        return silent.filter(Q(status=SessionStatus.RECORDING) | waiting).filter(
+            Q(last_activity_at__lt=while_paused) | ~Exists(paused)
+        )
 
 
 class AudioSession(models.Model):
@@ -100,8 +107,12 @@ class AudioSession(models.Model):
             models.Index(fields=["user", "-created_at"], name="session_user_newest"),
             models.Index(fields=["call_id"], name="session_call"),
             models.Index(fields=["test_session_id"], name="session_reference", condition=~Q(test_session_id="")),
-            # As small as what is being recorded: the search for recordings that were left looks here.
-            models.Index(fields=["last_activity_at"], name="session_recording", condition=Q(status="recording")),
+            # As small as what is going on: the search for recordings that were left looks here.
+            models.Index(
+                fields=["last_activity_at"],
+                name="session_open",
+                condition=Q(status__in=["recording", "processing"], abandoned_at=None),
+            ),
             models.Index(fields=["-created_at"], name="session_incomplete", condition=Q(verdict_state="incomplete")),
             models.Index(fields=["-created_at"], name="session_abandoned", condition=Q(abandoned_at__isnull=False)),
         ]

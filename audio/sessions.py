@@ -15,7 +15,7 @@ from audio import forgotten, live, manifest
 from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, UnknownSession
 from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
 from audio.models import AudioSession, AudioSessionQuerySet
-from audio.states import SESSION_MOVES, GapCause, ProcessingStatus, SessionStatus, sources
+from audio.states import ENDED, SESSION_MOVES, GapCause, ProcessingStatus, SessionStatus, sources
 from calls import conversations
 from calls.errors import CallTaken
 
@@ -168,9 +168,9 @@ def complete_with_what_is_there(session: AudioSession) -> AudioSession:
 
 
 def _count_as_left(session: AudioSession) -> None:
-    """Take what is stored for all there is, within the transaction that locked it; its end stays open."""
+    """Take what is stored for all that comes, within the transaction that locked it; its end stays open."""
     session.abandoned_at = timezone.now()
-    _count(session, _highest_index(session) + 1, at=session.last_activity_at)
+    _count(session, max(session.total_chunks or 0, _highest_index(session) + 1), at=session.last_activity_at)
 
 
 def abandoned() -> list[AudioSession]:
@@ -260,8 +260,10 @@ def settle(session: AudioSession) -> AudioSession:
         whole = manifest_of(session)
         session.verdict_state = whole.state
         session.save(update_fields=["verdict_state"])
-        if whole.owed or session.chunks.unfinished().exists():
-            _move(session, SessionStatus.PROCESSING)
+        # What is owed to a recording that was left is not waited for.
+        is_owed = bool(whole.owed) and session.abandoned_at is None
+        if is_owed or session.chunks.unfinished().exists():
+            _go_on(session, whole)
             return session
         _end(session, whole)
     return session
@@ -333,6 +335,13 @@ def _end(session: AudioSession, whole: Manifest) -> None:
                 verdict=manifest.verdict(whole),
             )
         )
+
+
+def _go_on(session: AudioSession, whole: Manifest) -> None:
+    """There is something to be waited for, also once the session had ended: its call is told so."""
+    if session.status in ENDED:
+        conversations.reopen_call(tenant_id=session.tenant_id, call_id=session.call_id, verdict=manifest.verdict(whole))
+    _move(session, SessionStatus.PROCESSING)
 
 
 def _move(session: AudioSession, target: SessionStatus) -> bool:

@@ -61,6 +61,8 @@ SESSION_MOVES: dict[str, frozenset[str]] = {
     SessionStatus.FAILED: frozenset({SessionStatus.PROCESSING}),
 }
 
+ENDED = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
+
 UPLOAD_MOVES: dict[str, frozenset[str]] = {
     # To itself: a claim that went stale is taken over.
     UploadStatus.UPLOADING: frozenset({UploadStatus.UPLOADING, UploadStatus.UPLOADED, UploadStatus.FAILED}),

@@ -151,6 +151,11 @@ def finish_call(
     )
 
 
+def reopen_call(*, tenant_id: int, call_id: str, verdict: Mapping[str, Any] | None = None) -> None:
+    """More of the call has come, or turned out to be missing, after it had ended."""
+    store.change(tenant_id=tenant_id, call_id=call_id, values={"status": "in_progress", "verdict": verdict})
+
+
 def speaker_changes(*, tenant_id: int, call_id: str) -> int:
     """How often the word passes from one speaker to another. Raises UnknownCall."""
     changes = store.speaker_changes(tenant_id=tenant_id, call_id=call_id)

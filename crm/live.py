@@ -4,10 +4,10 @@ Best effort: who misses it finds out within EARSHOT_RIGHTS_SECONDS. The one door
 it owns the groups `rights.{user_id}`.
 """
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from audio import lanes
 from audio.lanes import Lane
 
 _announcements = Lane("rights")
@@ -24,6 +24,6 @@ def rights_changed(user_id: int) -> None:
     """
 
     def send() -> None:
-        async_to_sync(get_channel_layer().group_send)(group_of(user_id), {"type": "rights.changed"})
+        lanes.run(get_channel_layer().group_send(group_of(user_id), {"type": "rights.changed"}))
 
     transaction.on_commit(lambda: _announcements.do(send, what="rights_changed"))

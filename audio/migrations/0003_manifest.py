@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='audiosession',
-            index=models.Index(condition=models.Q(('status', 'recording')), fields=['last_activity_at'], name='session_recording'),
+            index=models.Index(condition=models.Q(('abandoned_at', None), ('status__in', ['recording', 'processing'])), fields=['last_activity_at'], name='session_open'),
         ),
         migrations.AddField(
             model_name='recordingconsent',

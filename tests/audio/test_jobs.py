@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -158,3 +159,12 @@ class TestClaims(DjangoTestCase):
                 suppress_health_check=[HealthCheck.too_slow],
             ),
         )
+
+
+def test_a_job_whose_message_is_still_queued_is_not_told_of_again(transactional_db):
+    job = make_job(make_session(make_user(make_tenant(), "agent")))
+    jobs.dispatch(job)
+    forget_dispatch()
+    assert jobs.overdue() == []
+    current_app.control.purge()
+    assert jobs.overdue() == [job]

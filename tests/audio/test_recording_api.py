@@ -340,3 +340,29 @@ def test_signs_of_life_keep_it_going(api, session):
     progress.end_abandoned()
     assert sessions.abandoned() == []
     assert api.get(at(session)).json()["status"] == "recording"
+
+
+def test_one_that_waits_for_chunks_of_a_recorder_that_went_away_ends_without_them(api, session):
+    put_chunk(api, session, 0, SECOND)
+    put_chunk(api, session, 2, SECOND)
+    post(api, session, "/complete", total_chunks=4)
+    do_all_jobs()
+    assert api.get(at(session)).json()["status"] == "processing"
+    leave(session, minutes=16)
+    progress.end_abandoned()
+    told = api.get(at(session)).json()
+    assert (told["status"], told["total_chunks"], told["verdict"]["owed"]) == ("completed", 4, [1, 3])
+    assert told["verdict"]["state"] == "incomplete"
+    call = api.get(f"/api/calls/{session.call_id}").json()
+    assert (call["status"], call["verdict"]["owed"]) == ("completed", [1, 3])
+
+
+def test_the_call_is_told_that_more_has_come(api, session):
+    put_chunk(api, session, 0, SECOND)
+    post(api, session, "/complete", total_chunks=1)
+    do_all_jobs()
+    assert api.get(f"/api/calls/{session.call_id}").json()["status"] == "completed"
+    put_chunk(api, session, 1, SECOND)
+    assert api.get(f"/api/calls/{session.call_id}").json()["status"] == "in_progress"
+    do_all_jobs()
+    assert api.get(f"/api/calls/{session.call_id}").json()["status"] == "completed"
