@@ -10,6 +10,7 @@ const BAND = 0.06;
 const PACE = 0.001;
 
 export class Alignment {
+  /** `rate` of the client's channel. */
   constructor({ rate }) {
     this.rate = rate;
     this.blocks = [];
@@ -28,8 +29,9 @@ export class Alignment {
     this.waiting += samples.length;
   }
 
-  /** As many samples as the agent's channel has. */
-  take(length) {
+  /** As many samples as the agent's channel has, at its rate. */
+  take(length, rate = this.rate) {
+    const step = this.rate / rate;
     const taken = new Float32Array(length);
     if (this.filling && this.waiting < TARGET * this.rate) return taken;
     this.filling = false;
@@ -42,7 +44,7 @@ export class Alignment {
         return taken;
       }
       taken[place] = this.#read(this.at);
-      this.at += this.pace;
+      this.at += step * this.pace;
     }
     this.#drop();
     return taken;

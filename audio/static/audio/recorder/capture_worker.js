@@ -20,7 +20,7 @@ let turn = Promise.resolve();
 /** Counts up with each microphone; what still comes from one before is thrown away. */
 let source = 0;
 let format = null;
-let alignment = null;
+let client = null;
 let settings = null;
 let tape = null;
 /** What is captured now: {encoder, contiguity, silence}; null while only listened to, or paused. */
@@ -43,7 +43,7 @@ const ACTS = {
   listen: ({ readables }) => listen(readables),
   begin: (message) => begin(message.settings),
   pause: () => pause(),
-  resume: ({ at }) => resume(at),
+  resume: () => resume(),
   change: ({ readables }) => change(readables),
   stop: () => stop(),
 };
@@ -57,7 +57,7 @@ setInterval(() => {
 
 function listen(readables) {
   source += 1;
-  format = alignment = null;
+  format = client = null;
   lastBlockAt = performance.now();
   readables.forEach((readable, channel) => pump(readable.getReader(), channel, source));
 }
@@ -90,8 +90,9 @@ function asOneChannel(block) {
 
 async function arrived(samples, rate, channel) {
   if (channel === 1) {
-    alignment ??= new Alignment({ rate });
-    alignment.put(samples);
+    // Its rate may be another than the microphone's, which alone tells when it is asked for.
+    client ??= new Alignment({ rate });
+    client.put(samples);
     return;
   }
   lastBlockAt = performance.now();
@@ -106,8 +107,7 @@ async function arrived(samples, rate, channel) {
 }
 
 function clientSamples(length, rate) {
-  alignment ??= new Alignment({ rate });
-  return alignment.take(length);
+  return client === null ? new Float32Array(length) : client.take(length, rate);
 }
 
 function measure(planes, rate) {

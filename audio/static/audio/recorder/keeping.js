@@ -28,6 +28,8 @@ export class Keeping {
 
   constructor(database) {
     this.database = database;
+    /** The bytes of chunks for which there was no room, by `session/index`. */
+    this.inMemory = new Map();
   }
 
   sessions() {
@@ -54,8 +56,21 @@ export class Keeping {
     });
   }
 
-  /** A whole chunk takes the place of what was kept of its beginning; `next` is where the tape goes on. */
+  /**
+   * A whole chunk takes the place of what was kept of its beginning; `next` is where the tape goes on. Resolves to
+   * whether it would outlive the page: a full disk leaves it in memory.
+   */
   async addChunk(chunk, body, next) {
+    try {
+      await this.#writeChunk(chunk, body, next);
+      return true;
+    } catch {
+      this.inMemory.set(`${chunk.sessionId}/${chunk.index}`, body);
+      return false;
+    }
+  }
+
+  async #writeChunk(chunk, body, next) {
     await this.#write(
       ["sessions", "chunks", "bodies", "open"],
       (stores) => {
@@ -72,11 +87,13 @@ export class Keeping {
     return this.#ask("chunks", (store) => store.getAll(IDBKeyRange.bound([sessionId], [sessionId, LAST])));
   }
 
-  body(sessionId, index) {
-    return this.#ask("bodies", (store) => store.get([sessionId, index]));
+  async body(sessionId, index) {
+    const held = this.inMemory.get(`${sessionId}/${index}`);
+    return held ?? this.#ask("bodies", (store) => store.get([sessionId, index]));
   }
 
   async remove(sessionId, index) {
+    this.inMemory.delete(`${sessionId}/${index}`);
     await this.#write(["chunks", "bodies"], ({ chunks, bodies }) => {
       chunks.delete([sessionId, index]);
       bodies.delete([sessionId, index]);
