@@ -1,24 +1,35 @@
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from audio import chunks, headers, progress, sessions
+from audio import chunks, consents, gaps, headers, progress, sessions, upload_rate, upload_tokens
 from audio.errors import BadChunk, UnknownChunk
+from audio.headers import Declared
 from audio.models import AudioChunk, AudioSession
 from audio.serializers import (
+    ChunkFormSerializer,
     ChunkSerializer,
+    DoneSerializer,
+    GapSerializer,
+    NewConsentSerializer,
     NewSessionSerializer,
+    SessionCompleteSerializer,
     SessionInListSerializer,
     SessionSerializer,
+    StoredChunkSerializer,
     TotalChunksSerializer,
+    UploadTokenSerializer,
 )
+from audio.upload_tokens import UploadToken
 
 _CHUNK_HEADERS = [
     OpenApiParameter("Content-Digest", str, "header", description="RFC 9530, `sha-256=:…:`"),
@@ -26,6 +37,7 @@ _CHUNK_HEADERS = [
     OpenApiParameter("X-Sample-Range", str, "header", description="`first-last/rate`"),
     OpenApiParameter("X-Captured-At", OpenApiTypes.DATETIME, "header"),
 ]
+_JSON_PARSERS: Any = api_settings.DEFAULT_PARSER_CLASSES
 _INDEX = OpenApiParameter("index", int, "path", description="From 0")
 
 
@@ -60,6 +72,7 @@ class SessionList(GenericAPIView[AudioSession]):
 class SessionDetail(APIView):
     capabilities: ClassVar = {"GET": "recordings.read"}
     audits: ClassVar = {"GET": "recording.read"}
+    takes_upload_token = True
 
     @extend_schema(responses=SessionSerializer)
     def get(self, request: Request, session_id: uuid.UUID) -> Response:
@@ -70,6 +83,7 @@ class SessionComplete(APIView):
     capabilities: ClassVar = {"POST": "recordings.write"}
     audits: ClassVar = {"POST": "recording.completed"}
     done_all_the_same = frozenset({"chunks_owed"})  # The total is kept, and the session ends by itself.
+    takes_upload_token = True
 
     @extend_schema(request=TotalChunksSerializer, responses=SessionSerializer)
     def post(self, request: Request, session_id: uuid.UUID) -> Response:
@@ -80,9 +94,56 @@ class SessionComplete(APIView):
         return Response(SessionSerializer(sessions.complete(session, **given.validated_data)).data)
 
 
+class SessionGaps(APIView):
+    capabilities: ClassVar = {"POST": "recordings.write"}
+    audits: ClassVar = {"POST": "recording.gap_declared"}
+    takes_upload_token = True
+
+    @extend_schema(request=GapSerializer, responses=SessionSerializer)
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        """Say that a stretch has no sound and why; the same start and cause again sets its end."""
+        session = sessions.find(request.user, session_id)
+        given = GapSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(SessionSerializer(gaps.declare(session, **given.validated_data)).data)
+
+
+class SessionConsent(APIView):
+    capabilities: ClassVar = {"POST": "recordings.write"}
+    audits: ClassVar = {"POST": "recording.consent_recorded"}
+    takes_upload_token = True
+
+    @extend_schema(request=NewConsentSerializer, responses=SessionSerializer)
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        """Put on record who agreed to be recorded, or did not, and to which words."""
+        session = sessions.find(request.user, session_id)
+        given = NewConsentSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        consents.record(session, **given.validated_data)
+        return Response(SessionSerializer(session).data)
+
+
+class SessionUploadToken(APIView):
+    capabilities: ClassVar = {"POST": "recordings.write"}
+    audits = None  # A running recorder renews it every few minutes; who began the recording is written down.
+    is_upload = True
+    takes_upload_token = True
+    renews_upload_token = True
+
+    @extend_schema(request=None, responses=UploadTokenSerializer)
+    def post(self, request: Request, session_id: uuid.UUID) -> Response:
+        """A token for this recording alone, good for a quarter of an hour; by itself it is renewed for a day."""
+        session = sessions.find(request.user, session_id)
+        former = request.auth if isinstance(request.auth, UploadToken) else None
+        token = upload_tokens.issue(request.user, session, first_issued_at=former.first_issued_at if former else None)
+        sessions.note_life(session)
+        return Response(UploadTokenSerializer(token).data)
+
+
 class ChunkList(GenericAPIView[AudioChunk]):
     capabilities: ClassVar = {"GET": "recordings.read"}
     audits: ClassVar = {"GET": "recording.read"}
+    takes_upload_token = True
     serializer_class = ChunkSerializer
     queryset = AudioChunk.objects.none()
 
@@ -98,6 +159,7 @@ class ChunkDetail(APIView):
     capabilities: ClassVar = {"PUT": "recordings.write"}
     audits = None  # That the recording was started is written down; its chunks are no acts of their own.
     is_upload = True
+    takes_upload_token = True
 
     @extend_schema(
         request={"application/octet-stream": OpenApiTypes.BINARY},
@@ -106,6 +168,7 @@ class ChunkDetail(APIView):
     )
     def put(self, request: Request, session_id: uuid.UUID, index: str) -> Response:
         """Store a chunk: 201; 200 when the same bytes are there already; 409 when other bytes are."""
+        upload_rate.admit(request.user)
         session = sessions.find(request.user, session_id)
         chunk, is_new = chunks.accept(
             session,
@@ -115,6 +178,55 @@ class ChunkDetail(APIView):
             declared=headers.declared(request.headers),
         )
         return Response(ChunkSerializer(chunk).data, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+class UploadChunk(APIView):
+    """The older way to send a chunk: a form."""
+
+    capabilities: ClassVar = {"POST": "recordings.write"}
+    audits = None  # As for the chunks that are put.
+    is_upload = True
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(request=ChunkFormSerializer, responses=StoredChunkSerializer)
+    def post(self, request: Request) -> Response:
+        """Store a chunk: `audio_chunk`, `session_id`, `chunk_index`, `start_time`."""
+        upload_rate.admit(request.user)
+        given = ChunkFormSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        form = given.validated_data
+        chunk, _ = chunks.accept(
+            sessions.find(request.user, form["session_id"]),
+            index=form["chunk_index"],
+            body=form["audio_chunk"].read(),
+            declared=Declared(start_time=form.get("start_time")),
+        )
+        stored = {
+            "success": True,
+            "chunk_index": chunk.chunk_index,
+            "s3_key": chunk.s3_key,
+            "duration": chunk.duration_seconds,
+        }
+        return Response(stored)
+
+
+class CompleteSession(APIView):
+    """The older way to say that a recording is complete."""
+
+    capabilities: ClassVar = {"POST": "recordings.write"}
+    audits: ClassVar = {"POST": "recording.completed"}
+    done_all_the_same = frozenset({"chunks_owed"})
+    is_upload = True
+    parser_classes = (*_JSON_PARSERS, FormParser, MultiPartParser)
+
+    @extend_schema(request=SessionCompleteSerializer, responses=DoneSerializer)
+    def post(self, request: Request) -> Response:
+        """Say how many chunks there are: 200, or 409 naming those `owed`; the session then ends by itself."""
+        given = SessionCompleteSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        session = sessions.find(request.user, given.validated_data["session_id"])
+        sessions.complete(session, total_chunks=given.validated_data["total_chunks"])
+        return Response({"success": True, "message": "All chunks are here. The recording is being finished."})
 
 
 class ChunkRetry(APIView):

@@ -2,12 +2,12 @@
 
 The order matters: look at the bytes, claim the row by (session, index) with their digest, store the object, mark
 the row uploaded and make its job in one transaction, answer. Whatever dies in between, the same bytes sent again
-take the claim over; other bytes never do, so a losing upload cannot overwrite an acknowledged object.
+take the claim over; other bytes never do, so a losing upload cannot overwrite an acknowledged object. Who never comes
+back has the sweep look what is there (`settle_claims`).
 """
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from audio import blobs, containers, jobs, progress, sessions
+from audio import blobs, chunk_bytes, consents, containers, gaps, jobs, progress, sessions
 from audio.containers import Inspection
 from audio.errors import (
     BadChunk,
@@ -28,6 +28,7 @@ from audio.errors import (
     UploadInProgress,
     WrongDigest,
 )
+from audio.headers import Declared
 from audio.models import AudioChunk, AudioSession
 from audio.states import UPLOAD_MOVES, JobKind, UploadStatus, sources
 from metrics import timings
@@ -38,31 +39,17 @@ log = structlog.get_logger("earshot.chunks")
 USUAL_CHUNK_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRange:
-    """The recorder's own count of samples, first and last included, at `rate` a second."""
-
-    first: int
-    last: int
-    rate: int
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What the sender says of a chunk; all of it may be absent."""
-
-    digest: bytes | None = None
-    start_time: float | None = None
-    samples: SampleRange | None = None
-    captured_at: datetime | None = None
+# A sweep looks at so many uploads that did not end; the next one is seconds away.
+MOST_SWEPT = 100
+NOT_FINISHED = "The upload did not end. Its sender has to send it again."
 
 
 def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared) -> tuple[AudioChunk, bool]:
     """Store a chunk for good. Returns its row and whether it is new; the same bytes again are no news.
 
     Raises BadChunk, EmptyBody, BodyTooLarge, WrongDigest, NotAudio, NoAudio or TooLong and keeps nothing;
-    ChunkConflict when other bytes are there already; UploadInProgress or StoreUnavailable when sending it again
-    a moment later will do; UnknownSession when the session, or whoever recorded it, has been erased.
+    ChunkConflict when other bytes are there already; ConsentRequired; UploadInProgress or StoreUnavailable when
+    sending it again a moment later will do; UnknownSession when the session, or whoever recorded it, has been erased.
     """
     sessions.refuse_forgotten(session)
     received_at = timezone.now()
@@ -74,6 +61,7 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
         return _same_again(known, digest.hex()), False
     with timings.measured("upload.inspect"):
         inspection = containers.inspect(body, longest_seconds=settings.EARSHOT_LONGEST_CHUNK_SECONDS)
+    consents.refuse_without(session, captured_at=declared.captured_at, seconds=inspection.duration_seconds)
     chunk, ours = _claim(
         session,
         index,
@@ -87,6 +75,7 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
     if not ours:
         return _same_again(chunk, digest.hex()), False
     _store(chunk, body)
+    chunk_bytes.keep(chunk, body)
     try:
         return _acknowledge(session, chunk)
     except (UnknownSession, AudioChunk.DoesNotExist):
@@ -115,16 +104,23 @@ def _digest_of(body: bytes, declared: bytes | None) -> bytes:
 
 def _described(session: AudioSession, index: int, inspection: Inspection, declared: Declared) -> dict[str, Any]:
     """The columns that tell what the chunk is and where on the recording it lies."""
-    begins = declared.start_time if declared.start_time is not None else _end_of_predecessor(session, index)
+    samples, begins = declared.samples, declared.start_time
+    if begins is None and samples is not None:
+        begins = samples.first / samples.rate
+    # Without a word from the sender it has its place once it is stored (`_place`).
+    start = index * USUAL_CHUNK_SECONDS if begins is None else begins
     return {
-        "start_time_seconds": begins,
+        "start_time_seconds": start,
+        "starts_declared": begins is not None,
         "duration_seconds": inspection.duration_seconds,
-        "end_time_seconds": begins + inspection.duration_seconds,
-        "first_sample": declared.samples.first if declared.samples else None,
-        "last_sample": declared.samples.last if declared.samples else None,
-        "sample_rate": declared.samples.rate if declared.samples else None,
-        "s3_key": f"{session.s3_base_key}chunk_{index:04d}.{inspection.container.extension}",
+        "declared_seconds": samples.seconds if samples else inspection.duration_seconds,
+        "end_time_seconds": start + inspection.duration_seconds,
+        "first_sample": samples.first if samples else None,
+        "last_sample": samples.last if samples else None,
+        "sample_rate": samples.rate if samples else None,
+        "s3_key": blobs.key_of(session.s3_base_key, index, inspection.container.extension),
         "content_type": inspection.container.content_type,
+        "codec": inspection.codec,
         "captured_at": declared.captured_at,
     }
 
@@ -174,20 +170,31 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
     )
     with transaction.atomic():
         sessions.refuse_forgotten(session)
+        now = timezone.now()
+        session = sessions.lock(session)
+        # As one that nobody has heard: its object may have been lost and come once more.
         acknowledged = still_ours.update(
+            **progress.UNHEARD,
             upload_status=UploadStatus.UPLOADED,
-            stored_at=timezone.now(),
+            stored_at=now,
             stored_checksum=chunk.checksum,
             compressed_size_bytes=chunk.file_size_bytes,
+            compression_ratio=1.0,
+            is_late=session.total_chunks is not None,
         )
-        chunk.refresh_from_db()
         if not acknowledged:
             # It took so long that another upload of the same bytes took over.
+            chunk.refresh_from_db()
             return chunk, False
+        _place(session, chunk.chunk_index)
+        chunk.refresh_from_db()
+        gaps.end_pauses_before(chunk)
         # Announced before the job is dispatched, so that watchers hear of the one before the other.
         transaction.on_commit(lambda: progress.announce("chunk_stored", chunk))
         jobs.create(chunk, JobKind.ANALYSIS)
+        sessions.note_life(session, at=now)
         sessions.settle(session)
+    _record_hops(chunk)
     log.info(
         "chunk_stored",
         session_id=str(chunk.session_id),
@@ -197,14 +204,48 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
     return chunk, True
 
 
+def _place(session: AudioSession, index: int) -> None:
+    """Let the chunk, and those after it, begin where their predecessors end, unless their senders said where.
+
+    What has been heard already where it does not lie is heard again.
+    """
+    following = session.chunks.stored().filter(chunk_index__gte=index).order_by("chunk_index")
+    before = session.chunks.stored().filter(chunk_index=index - 1).first()
+    for chunk in following.iterator(chunk_size=100):
+        if not chunk.starts_declared:
+            follows = before is not None and before.chunk_index == chunk.chunk_index - 1
+            start = before.ends_at if before and follows else chunk.chunk_index * USUAL_CHUNK_SECONDS
+            if start != chunk.start_time_seconds:
+                progress.move(chunk, start=start)
+            elif chunk.chunk_index > index:
+                return
+        elif chunk.chunk_index > index:
+            return
+        before = chunk
+
+
+def _record_hops(chunk: AudioChunk) -> None:
+    """How long it was on its way, from the recorder to the store."""
+    timings.record_hop("captured_to_received", chunk.captured_at, chunk.received_at)
+    timings.record_hop("received_to_stored", chunk.received_at, chunk.stored_at)
+
+
+def settle_claims() -> None:
+    """Look after uploads that did not end: what is all there is acknowledged, what is not may be sent again."""
+    stale = timezone.now() - timedelta(seconds=settings.EARSHOT_UPLOAD_CLAIM_SECONDS)
+    left = AudioChunk.objects.filter(upload_status=UploadStatus.UPLOADING, claimed_at__lt=stale)
+    for chunk in left.select_related("session").order_by("claimed_at")[:MOST_SWEPT]:
+        with progress.one_of_many("chunk", chunk.pk):
+            body = blobs.get(chunk.s3_key)
+            if body is not None and hashlib.sha256(body).hexdigest() == chunk.checksum:
+                _acknowledge(chunk.session, chunk)
+            else:
+                AudioChunk.objects.filter(
+                    pk=chunk.pk, claimed_at=chunk.claimed_at, upload_status=UploadStatus.UPLOADING
+                ).update(upload_status=UploadStatus.FAILED, error=NOT_FINISHED)
+
+
 def _same_again(chunk: AudioChunk, checksum: str) -> AudioChunk:
     if chunk.checksum != checksum:
         raise ChunkConflict(f"Chunk {chunk.chunk_index} is there already, with other bytes. Nothing was changed.")
     return chunk
-
-
-def _end_of_predecessor(session: AudioSession, index: int) -> float:
-    if index == 0:
-        return 0.0
-    before = session.chunks.filter(chunk_index=index - 1).values_list("end_time_seconds", flat=True).first()
-    return before if before is not None else index * USUAL_CHUNK_SECONDS

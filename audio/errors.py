@@ -50,6 +50,18 @@ class BadChunk(AudioError):
     code = "bad_chunk"
 
 
+class BadGap(AudioError):
+    """A gap that cannot be where it is said to be."""
+
+    code = "bad_gap"
+
+
+class ConsentRequired(AudioError):
+    """The company records nobody without consent, and there is none for this sound."""
+
+    code = "consent_required"
+
+
 class EmptyBody(AudioError):
     code = "empty_body"
 
@@ -99,7 +111,17 @@ class Undecodable(AudioError):
 class RetryableAudioError(AudioError):
     """Nothing is wrong with the request; `retry_after_seconds` says when to send it again."""
 
-    retry_after_seconds: ClassVar[int] = 2
+    retry_after_seconds: int = 2
+
+
+class TooManyUploads(RetryableAudioError):
+    """More chunks within a minute than one user may send."""
+
+    code = "too_many_uploads"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UploadInProgress(RetryableAudioError):

@@ -5,13 +5,14 @@ import binascii
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
 
-from audio.chunks import Declared, SampleRange
 from audio.errors import BadChunk
+from audio.manifest import SampleRange
 
 # RFC 9530: `Content-Digest: sha-256=:…base64…:`, possibly among digests of other algorithms.
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
@@ -21,6 +22,19 @@ LATEST_START_SECONDS = 30 * 24 * 3600.0
 # A clock that is wrong by a century says nothing; and PostgreSQL keeps times that Python cannot read back.
 EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_CAPTURE = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the sender says of a chunk; all of it may be absent.
+
+    `start_time` in seconds on the recording's own line; `captured_at` is when the chunk was cut.
+    """
+
+    digest: bytes | None = None
+    start_time: float | None = None
+    samples: SampleRange | None = None
+    captured_at: datetime | None = None
 
 
 def declared(headers: Mapping[str, str]) -> Declared:

@@ -1,8 +1,7 @@
-"""What the workers do with a stored chunk: analyse it, then write down what is said."""
+"""What the workers do with a stored chunk: analyse it, write down what is said, make Opus of what is none."""
 
-import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import structlog
@@ -10,12 +9,13 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from audio import blobs, containers, jobs, progress, sessions
+from audio import chunk_bytes, jobs, progress, rollups, sessions, transcoding
 from audio.analysis import decoding, voice_activity
 from audio.analysis.decoding import Sound
 from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
 from audio.analysis.transcription import Transcriber, Utterance
 from audio.errors import AudioError, RetryableAudioError, TooLong, Undecodable, UnknownSession
+from audio.manifest import TOLERANCE_SECONDS
 from audio.models import AnalysisJob, AudioChunk
 from audio.states import JobKind, ProcessingStatus
 from calls import conversations
@@ -28,16 +28,15 @@ log = structlog.get_logger("earshot.hearing")
 
 # Nothing is wrong with the chunk: a store is away. Such attempts do not count.
 PASSING = (RetryableAudioError, RetryableCallError, RetryableMetricsError, OperationalError)
-# Trying again is no use: the bytes will not change, and a call that was deleted does not come back.
-LASTING = (Undecodable, TooLong, UnknownCall)
+# Trying again is no use: the bytes will not change …
+UNDECODABLE = (Undecodable, TooLong)
+# … and a call that was deleted does not come back.
+LASTING = (UnknownCall,)
 # The chunk, or whoever is heard in it, has been erased meanwhile: what was found out is dropped.
 GONE = (UnknownSession, PersonForgotten, AnalysisJob.DoesNotExist, AudioChunk.DoesNotExist)
-# Opus frames and resampling leave a decode this much off what was declared without anything being lost.
-TOLERATED_SHORTFALL_SECONDS = 0.1
+MOVED = "It begins elsewhere by now; it is heard again."
 SIDES = ("agent", "client")
 UNKNOWN_SPEAKER = "unknown"
-
-T = TypeVar("T")
 
 
 def work(job_id: int, *, task_id: str) -> None:
@@ -65,6 +64,8 @@ def _attempt(job: AnalysisJob) -> None:
     except PASSING as error:
         log.warning("job_postponed", kind=job.kind, error=type(error).__name__)
         jobs.put_back(job, error=_said_of(error), attempt_counts=False)
+    except UNDECODABLE as error:
+        progress.give_up(job, error=error.message, **({"decoded_seconds": 0.0} if job.kind in progress.HEARING else {}))
     except LASTING as error:
         progress.give_up(job, error=error.message)
     except Exception as error:
@@ -78,7 +79,7 @@ def _attempt(job: AnalysisJob) -> None:
 def analyse(job: AnalysisJob) -> None:
     """Decode and find where somebody speaks; then have the words written down by whoever serves that queue."""
     chunk = job.chunk
-    stages = _Stages()
+    stages = progress.Stages()
     sound = stages.run("decode", lambda: _decode(chunk), lambda sound: _decode_result(chunk, sound))
     activity = stages.run(
         "voice_activity",
@@ -92,12 +93,16 @@ def analyse(job: AnalysisJob) -> None:
     )
     with transaction.atomic():
         sessions.refuse_forgotten(chunk.session)
+        sessions.lock(chunk.session)
         if not jobs.complete(job):
             return
+        # Where it begins may have changed since the job began.
+        chunk.refresh_from_db(fields=["start_time_seconds"])
         chunk = progress.change(
             chunk,
             stages.results,
             analysed_at=timezone.now(),
+            decoded_seconds=sound.duration,
             duration_seconds=sound.duration,
             end_time_seconds=chunk.start_time_seconds + sound.duration,
             voice_activity_ratio=activity.ratio,
@@ -105,6 +110,7 @@ def analyse(job: AnalysisJob) -> None:
         # Announced before the next job is dispatched, so that watchers hear of the one before the other.
         transaction.on_commit(lambda: progress.announce("chunk_analysed", chunk))
         jobs.create(chunk, JobKind.TRANSCRIPTION)
+    timings.record_hop("stored_to_analysed", chunk.stored_at, chunk.analysed_at)
 
 
 def transcribe(job: AnalysisJob) -> None:
@@ -114,7 +120,7 @@ def transcribe(job: AnalysisJob) -> None:
     place of these.
     """
     chunk, session = job.chunk, job.chunk.session
-    stages = _Stages()
+    stages = progress.Stages()
     engine = PocketsphinxTranscriber()
     sound = _decode(chunk)
     utterances = stages.run(
@@ -137,6 +143,11 @@ def transcribe(job: AnalysisJob) -> None:
     now = timezone.now()
     with transaction.atomic():
         sessions.refuse_forgotten(session)
+        sessions.lock(session)
+        if not AudioChunk.objects.filter(pk=chunk.pk, start_time_seconds=chunk.start_time_seconds).exists():
+            # Its predecessor came and moved it while it was being heard, so its words lie at wrong times.
+            jobs.put_back(job, error=MOVED, attempt_counts=False)
+            return
         if not jobs.complete(job):
             return
         chunk = progress.change(
@@ -149,44 +160,32 @@ def transcribe(job: AnalysisJob) -> None:
             error="",
         )
         transaction.on_commit(lambda: _announce_words(chunk, segments))
+        if transcoding.is_due(chunk):
+            jobs.create(chunk, JobKind.TRANSCODING)
         sessions.settle(session)
+    chunk_bytes.drop(chunk)
+    rollups.order(session)
+    timings.record_hop("analysed_to_transcribed", chunk.analysed_at, chunk.transcribed_at)
 
 
 WORK: dict[JobKind, Callable[[AnalysisJob], None]] = {
     JobKind.ANALYSIS: analyse,
     JobKind.TRANSCRIPTION: transcribe,
+    JobKind.TRANSCODING: transcoding.transcode,
 }
 
 
-class _Stages:
-    """Runs stages one after another and keeps what each took and found, for `AudioChunk.analysis_results`."""
-
-    def __init__(self) -> None:
-        self.results: dict[str, dict[str, Any]] = {}
-
-    def run(self, name: str, stage: Callable[[], T], describe: Callable[[T], dict[str, Any]]) -> T:
-        began = time.perf_counter()
-        with timings.measured(f"stage.{name}"):
-            found = stage()
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        self.results[name] = {"state": "completed", "ms": milliseconds, **describe(found)}
-        return found
-
-
 def _decode(chunk: AudioChunk) -> Sound:
-    body = blobs.get(chunk.s3_key)
-    container = containers.sniff(body) if body else None
-    if body is None or container is None:
-        raise Undecodable("The chunk's object is gone from the store.")
+    body, container = chunk_bytes.read_file(chunk)
     return decoding.decode(body, channels=chunk.session.channels, container=container)
 
 
 def _decode_result(chunk: AudioChunk, sound: Sound) -> dict[str, Any]:
-    shortfall = chunk.duration_seconds - sound.duration
+    shortfall = chunk.declared_seconds - sound.duration
     return {
         "seconds": sound.duration,
-        "declared_seconds": chunk.duration_seconds,
-        "short": shortfall > TOLERATED_SHORTFALL_SECONDS,
+        "declared_seconds": chunk.declared_seconds,
+        "short": shortfall > TOLERANCE_SECONDS,
     }
 
 
@@ -231,7 +230,10 @@ def _on_line(chunk: AudioChunk, seconds: float) -> float:
 def _announce_words(chunk: AudioChunk, segments: list[Segment]) -> None:
     progress.announce("chunk_transcribed", chunk, segments=segments)
     progress.announce("chunk_processed", chunk)
-    AudioChunk.objects.filter(pk=chunk.pk).update(announced_at=timezone.now())
+    announced_at = timezone.now()
+    AudioChunk.objects.filter(pk=chunk.pk).update(announced_at=announced_at)
+    timings.record_hop("transcribed_to_announced", chunk.transcribed_at, announced_at)
+    timings.record_hop("captured_to_announced", chunk.captured_at, announced_at)
 
 
 def _said_of(error: Exception) -> str:

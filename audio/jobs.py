@@ -20,7 +20,12 @@ from metrics import timings
 
 log = structlog.get_logger("earshot.jobs")
 
-TASKS = {JobKind.ANALYSIS: "audio.analyse_chunk", JobKind.TRANSCRIPTION: "audio.transcribe_chunk"}
+# The task for each kind of job, and the queue it goes to.
+TASKS = {
+    JobKind.ANALYSIS: ("audio.analyse_chunk", "analysis"),
+    JobKind.TRANSCRIPTION: ("audio.transcribe_chunk", "transcription"),
+    JobKind.TRANSCODING: ("audio.transcode_chunk", "storage"),
+}
 _broker = Lane("broker")
 # A sweep sends at most this many; the next one is seconds away.
 MOST_SWEPT = 500
@@ -47,7 +52,8 @@ def dispatch(job: AnalysisJob) -> None:
     """Tell a worker, if the broker is to be had at once. Never raises: the sweep tells again what was not heard."""
 
     def send() -> None:
-        current_app.send_task(TASKS[JobKind(job.kind)], args=[job.pk], queue=job.kind, retry=False)
+        task, queue = TASKS[JobKind(job.kind)]
+        current_app.send_task(task, args=[job.pk], queue=queue, retry=False)
 
     with timings.measured("jobs.dispatch"):
         _broker.do(send, what=f"dispatch of job {job.pk}")

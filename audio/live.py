@@ -3,6 +3,7 @@
 The one door to the channel layer for sessions; it owns the groups `audio.session.{session_id}`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -33,3 +34,8 @@ def announce(kind: str, session_id: str, **content: Any) -> None:
 
     with timings.measured("live.announce"):
         _announcements.do(send, what=kind)
+
+
+def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> None:
+    """Keep at hand how a recording stands; best effort, never raises, never hangs."""
+    _announcements.do(lambda: live_state.note_session(session_id, standing), what="session")

@@ -1,23 +1,45 @@
-"""What is going on right now, in Redis: the events of each session, for those who were cut off.
+"""What is going on right now, in the Redis that keeps: losing it loses no recording. The one door to
 
-The one door to the keys `audio:events:{session_id}` (a stream, four hours, trimmed) and
-`audio:events:{session_id}:line` (a hash: the epoch and how many events it has had).
+* `audio:events:{session_id}`, a stream, four hours, trimmed: the events, for those who were cut off, and
+  `audio:events:{session_id}:line`, a hash: the epoch and how many events it has had,
+* `audio:session:{session_id}`, a hash, four hours: how the recording stands,
+* `rate_limit:{user_id}:audio_upload`, a counter for a minute,
+* `ws:sessions`, a hash: which socket watches which recording, and `ws:seen`, when each was last heard of.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
 import redis
+import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.retry import Retry
+
+log = structlog.get_logger("earshot.live_state")
 
 STREAM_KEY = "audio:events:{session_id}"
 LINE_KEY = "audio:events:{session_id}:line"
 LIFE_SECONDS = 4 * 3600
 MOST_EVENTS = 5000
+
+SESSION_KEY = "audio:session:{session_id}"
+RATE_KEY = "rate_limit:{user_id}:audio_upload"
+RATE_SECONDS = 60
+PATIENCE_SECONDS = 0.25
+CONNECTIONS_KEY = "ws:sessions"
+SEEN_KEY = "ws:seen"
+
+# Counts one more in the window, which the first of it opens. Returns the count and how long the window lasts yet.
+_COUNT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return {count, redis.call('TTL', KEYS[1])}
+"""
 
 # The number is given and the event appended in one step, so that order in the stream is the order of numbers.
 # When the line has expired or Redis lost it, a new epoch begins and old numbers are no longer comparable.
@@ -57,6 +79,28 @@ def events_after(session_id: str, seq: str) -> list[tuple[str, bytes]] | None:
     missed = list(_after(session_id, seq))
     expected = number_of(latest) - number_of(seq)
     return missed if 0 <= expected <= len(missed) else None
+
+
+def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> None:
+    """Write down how the recording stands."""
+    key = SESSION_KEY.format(session_id=session_id)
+    pipeline = _quick_client().pipeline(transaction=True)
+    pipeline.hset(key, mapping=cast("Any", standing))
+    pipeline.expire(key, LIFE_SECONDS)
+    pipeline.execute()
+
+
+def count_upload(user_id: int) -> tuple[int, int] | None:
+    """How many uploads the user has begun in this window, this one included, and the seconds until it ends.
+
+    None when nobody can tell: no upload waits for it.
+    """
+    try:
+        count, seconds = cast("list[int]", _count()(keys=[RATE_KEY.format(user_id=user_id)], args=[RATE_SECONDS]))
+    except redis.RedisError as error:
+        log.warning("upload_not_counted", error=type(error).__name__)
+        return None
+    return count, max(seconds, 1)
 
 
 def number_of(seq: str) -> int:
@@ -106,5 +150,21 @@ def _append() -> Script:
 
 
 @cache
+def _count() -> Script:
+    return _quick_client().register_script(_COUNT)
+
+
+@cache
 def _client() -> redis.Redis:
     return redis.Redis.from_url(settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+@cache
+def _quick_client() -> redis.Redis:
+    """For what an upload would otherwise wait for: it does without rather than wait."""
+    return redis.Redis.from_url(
+        settings.EARSHOT_REDIS_URL,
+        socket_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=PATIENCE_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )

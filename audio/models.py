@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audio.states import (
     SESSION_MOVES,
+    GapCause,
     JobKind,
     JobState,
     ProcessingStatus,
@@ -51,6 +52,12 @@ class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
         all_have_ended = Q(stored_chunks=F("heard_chunks") + F("failed_chunks"))
         return open_still.with_chunk_counts().filter(has_all & all_have_ended)
 
+    def without_life_since(self, moment: datetime, *, while_paused: datetime) -> "AudioSessionQuerySet":
+        """Still recording, as far as anybody said, but nothing came since; of paused ones since `while_paused`."""
+        paused = RecordingGap.objects.filter(session=OuterRef("pk"), cause=GapCause.PAUSE, end_seconds=None)
+        recording = self.filter(status=SessionStatus.RECORDING, last_activity_at__lt=moment)
+        return recording.filter(Q(last_activity_at__lt=while_paused) | ~Exists(paused))
+
 
 class AudioSession(models.Model):
     """One recording of one call."""
@@ -72,6 +79,10 @@ class AudioSession(models.Model):
     s3_base_key = models.CharField(max_length=255, editable=False)
     channels = models.PositiveSmallIntegerField(default=1)
     metadata = models.JSONField(default=dict, blank=True)
+    # When the recorder was last heard of, by a chunk or anything else it sends.
+    last_activity_at = models.DateTimeField(default=timezone.now)
+    # When it was ended for want of life; empty again once the recorder says itself that it is done.
+    abandoned_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -86,6 +97,8 @@ class AudioSession(models.Model):
             models.Index(fields=["user", "-created_at"], name="session_user_newest"),
             models.Index(fields=["call_id"], name="session_call"),
             models.Index(fields=["test_session_id"], name="session_reference", condition=~Q(test_session_id="")),
+            # As small as what is being recorded: the search for recordings that were left looks here.
+            models.Index(fields=["last_activity_at"], name="session_recording", condition=Q(status="recording")),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(channels__in=[1, 2]), name="session_has_one_or_two_channels"),
@@ -119,12 +132,21 @@ class AudioChunk(models.Model):
     start_time_seconds = models.FloatField()
     end_time_seconds = models.FloatField()
     duration_seconds = models.FloatField()
+    # How long it was said to be when it came: by its sample range, else by its packets.
+    declared_seconds = models.FloatField()
+    # How much of it decodes; unknown until a worker has tried, 0 when nothing does.
+    decoded_seconds = models.FloatField(null=True, blank=True)
+    # Whether the sender said where it begins; where not, it begins where its predecessor ends.
+    starts_declared = models.BooleanField(default=True)
+    # Whether it came after the recording had been declared or taken to be over.
+    is_late = models.BooleanField(default=False)
     # The recorder's own count of samples, first and last included; absent when it did not say.
     first_sample = models.BigIntegerField(null=True, blank=True)
     last_sample = models.BigIntegerField(null=True, blank=True)
     sample_rate = models.PositiveIntegerField(null=True, blank=True)
     s3_key = models.CharField(max_length=255)
     content_type = models.CharField(max_length=64)
+    codec = models.CharField(max_length=16, blank=True, default="")
     file_size_bytes = models.PositiveIntegerField()
     compressed_size_bytes = models.PositiveIntegerField(null=True, blank=True)
     compression_ratio = models.FloatField(null=True, blank=True)
@@ -176,6 +198,87 @@ class AudioChunk(models.Model):
 
     def __str__(self) -> str:
         return f"Chunk {self.chunk_index}"
+
+    @property
+    def ends_at(self) -> float:
+        """Where on the recording the next chunk begins, unless its sender says otherwise, in seconds."""
+        return self.start_time_seconds + self.declared_seconds
+
+
+class RecordingGap(models.Model):
+    """A stretch of the recording that its recorder says has no sound, and why. Without an end it goes on."""
+
+    session = models.ForeignKey(AudioSession, on_delete=models.CASCADE, related_name="gaps")
+    # On the recording's own line.
+    start_seconds = models.FloatField()
+    end_seconds = models.FloatField(null=True, blank=True)
+    cause = models.CharField(max_length=16, choices=GapCause.choices)
+    reason = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["session", "start_seconds"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "start_seconds", "cause"], name="gap_declared_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["session"], name="gap_open", condition=Q(end_seconds=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_cause_display()} at {self.start_seconds:.1f} s"
+
+
+class RecordingConsent(models.Model):
+    """What somebody said to being recorded: never changed, the latest holds."""
+
+    session = models.ForeignKey(AudioSession, on_delete=models.CASCADE, related_name="consents")
+    given = models.BooleanField()
+    by = models.CharField(max_length=150)
+    wording = models.TextField()
+    at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["session", "at", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "at", "given"], name="consent_once_a_moment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{'Given' if self.given else 'Refused'} by {self.by}"
+
+
+class RecordingPolicy(models.Model):
+    """A company's rules for recording. Without a row the defaults hold."""
+
+    tenant = models.OneToOneField(
+        "crm.Tenant", on_delete=models.CASCADE, primary_key=True, related_name="recording_policy"
+    )
+    consent_required = models.BooleanField(
+        "consent before anything is recorded",
+        default=False,
+        help_text="No chunk is taken until it is on record that consent was given, nor of what was recorded after "
+        "it was withdrawn.",
+    )
+    consent_wording = models.TextField(
+        "wording of the question",
+        max_length=2000,
+        blank=True,
+        default="This call is recorded. Do you agree?",
+        help_text="What the agent reads out. It is kept with the answer.",
+    )
+
+    class Meta:
+        verbose_name_plural = "recording policies"
+
+    def __str__(self) -> str:
+        return f"Recording at {self.tenant}"
+
+    @classmethod
+    def of(cls, tenant_id: int) -> "RecordingPolicy":
+        """The company's rules; the defaults where it has set none."""
+        return cls.objects.filter(pk=tenant_id).first() or cls(tenant_id=tenant_id)
 
 
 class AnalysisJobQuerySet(models.QuerySet["AnalysisJob"]):

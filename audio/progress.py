@@ -3,9 +3,10 @@
 Of the models and engines that hear nothing is loaded here, so that the web server need not carry them.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.db import transaction
@@ -17,15 +18,23 @@ from audio.errors import ChunkBusy, UnknownSession
 from audio.models import AnalysisJob, AudioChunk
 from audio.serializers import ChunkSerializer
 from audio.states import PROCESSING_MOVES, JobKind, ProcessingStatus
+from metrics import timings
 
 log = structlog.get_logger("earshot.progress")
 
 WORKER_DIED = "The worker died on every attempt."
 # The stages of each kind of job, under whose names their states and results stand in `analysis_results`.
-STAGES = {JobKind.ANALYSIS: ("decode", "voice_activity"), JobKind.TRANSCRIPTION: ("transcription",)}
+STAGES = {
+    JobKind.ANALYSIS: ("decode", "voice_activity"),
+    JobKind.TRANSCRIPTION: ("transcription",),
+    JobKind.TRANSCODING: ("transcoding",),
+}
+# Those that make up the hearing of a chunk; transcoding goes on beside it and changes nothing of what was heard.
+HEARING = frozenset({JobKind.ANALYSIS, JobKind.TRANSCRIPTION})
 # Stage → {"state", "ms", "engine", "model", "version", …what it found}
 StageResults = dict[str, dict[str, Any]]
-_UNHEARD: dict[str, Any] = {
+T = TypeVar("T")
+UNHEARD: dict[str, Any] = {
     "processing_status": ProcessingStatus.PENDING,
     "error": "",
     "analysed_at": None,
@@ -44,16 +53,18 @@ def begin(job_id: int, *, task_id: str) -> AnalysisJob | None:
         waiting = AnalysisJob.objects.select_related("chunk__session").filter(pk=job_id).first()
         if waiting is not None:
             sessions.refuse_forgotten(waiting.chunk.session)
+            sessions.lock(waiting.chunk.session)
         job = jobs.claim(job_id, task_id=task_id)
         if job is not None:
-            change(job.chunk, _all_stages(job, "running"), processing_status=ProcessingStatus.PROCESSING)
+            status = {"processing_status": ProcessingStatus.PROCESSING} if job.kind in HEARING else {}
+            change(job.chunk, _all_stages(job, "running"), **status)
         return job
 
 
 def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk:
     """Write values and stage results to the row as it is now, along the table of states.
 
-    Call it within a transaction that has changed the job before, so that everybody locks in the same order.
+    Call it within a transaction that has locked the session (`sessions.lock`).
     """
     chunk = AudioChunk.objects.select_for_update(no_key=True).get(pk=chunk.pk)
     target = values.get("processing_status")
@@ -67,23 +78,26 @@ def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk
     return chunk
 
 
-def give_up(job: AnalysisJob, *, error: str) -> None:
-    """End the job and its chunk without a result, visibly; nothing else waits for them."""
+def give_up(job: AnalysisJob, *, error: str, **found: Any) -> None:
+    """End the job without a result, and its chunk with it when it was to be heard; visibly, and nothing else waits.
+
+    `found` are columns of the chunk that are known all the same.
+    """
     session = job.chunk.session
     with transaction.atomic():
         sessions.refuse_forgotten(session)
+        sessions.lock(session)
         if not jobs.fail(job, error=error):
             return
-        chunk = change(
-            job.chunk,
-            _all_stages(job, "failed", error=error),
-            processing_status=ProcessingStatus.FAILED,
-            error=error,
-            processed_at=timezone.now(),
-        )
-        transaction.on_commit(lambda: announce("chunk_processed", chunk))
+        stages = _all_stages(job, "failed", error=error)
+        if job.kind in HEARING:
+            ended = {"processing_status": ProcessingStatus.FAILED, "error": error, "processed_at": timezone.now()}
+            chunk = change(job.chunk, stages, **ended, **found)
+            transaction.on_commit(lambda: announce("chunk_processed", chunk))
+        else:
+            change(job.chunk, stages, **found)
         sessions.settle(session)
-    log.error("chunk_failed", kind=job.kind, job_id=job.pk, attempts=job.attempts)
+    log.error("job_given_up", kind=job.kind, job_id=job.pk, attempts=job.attempts)
 
 
 def try_again(chunk: AudioChunk) -> None:
@@ -91,29 +105,67 @@ def try_again(chunk: AudioChunk) -> None:
     session = chunk.session
     with transaction.atomic():
         sessions.refuse_forgotten(session)
-        # For watchers it is as it was when it had just been stored; they hear of it before the workers do.
-        transaction.on_commit(lambda: announce("chunk_stored", chunk))
-        jobs.create(chunk, JobKind.ANALYSIS)
-        chunk = change(chunk, {}, **_UNHEARD)
+        sessions.lock(session)
+        _hear_again(chunk)
         sessions.settle(session)
+
+
+def move(chunk: AudioChunk, *, start: float) -> None:
+    """Let the chunk begin elsewhere on the recording, in seconds, within a transaction that has locked the session.
+
+    Who hears it at this moment notices (`hearing.transcribe`); what was heard where it lay is heard again.
+    """
+    chunk.start_time_seconds, chunk.end_time_seconds = start, start + chunk.duration_seconds
+    chunk.save(update_fields=["start_time_seconds", "end_time_seconds"])
+    if chunk.processing_status == ProcessingStatus.COMPLETED:
+        _hear_again(chunk)
+
+
+def _hear_again(chunk: AudioChunk) -> None:
+    # For watchers it is as it was when it had just been stored; they hear of it before the workers do.
+    transaction.on_commit(lambda: announce("chunk_stored", changed))
+    jobs.create(chunk, JobKind.ANALYSIS)
+    changed = change(chunk, {}, **UNHEARD)
 
 
 def sweep() -> None:
     """Make good what was lost on the way. One that cannot be helped now does not keep the others waiting."""
     for job in jobs.overdue():
-        with _one_of_many("job", job.pk):
+        with one_of_many("job", job.pk):
             if jobs.is_exhausted(job):
                 give_up(job, error=WORKER_DIED)
             else:
                 jobs.dispatch_again(job)
     for session in sessions.unsettled():
-        with _one_of_many("session", session.pk):
+        with one_of_many("session", session.pk):
             sessions.refuse_forgotten(session)
             sessions.settle(session)
 
 
+def end_abandoned() -> None:
+    """End the recordings whose recorders have not been heard of for too long."""
+    for session in sessions.abandoned():
+        with one_of_many("session", session.pk):
+            sessions.abandon(session)
+
+
+class Stages:
+    """Runs stages one after another and keeps what each took and found, for `AudioChunk.analysis_results`."""
+
+    def __init__(self) -> None:
+        self.results: StageResults = {}
+
+    def run(self, name: str, stage: Callable[[], T], describe: Callable[[T], dict[str, Any]]) -> T:
+        began = time.perf_counter()
+        with timings.measured(f"stage.{name}"):
+            found = stage()
+        milliseconds = round((time.perf_counter() - began) * 1000, 1)
+        self.results[name] = {"state": "completed", "ms": milliseconds, **describe(found)}
+        return found
+
+
 @contextmanager
-def _one_of_many(kind: str, identity: object) -> Iterator[None]:
+def one_of_many(kind: str, identity: object) -> Iterator[None]:
     try:
         yield
     except UnknownSession:

@@ -7,7 +7,6 @@
 
 import base64
 import hashlib
-import io
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +25,11 @@ from numpy.typing import NDArray
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from audio import opus
 from audio.errors import Undecodable
+from audio.opus import SAMPLE_RATE
 
-SAMPLE_RATE = 48_000  # Opus's own, so that nothing is resampled twice.
 CHUNK_SECONDS = 30
-BITS_PER_SECOND = {1: 48_000, 2: 64_000}
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 15.0
 TRIES_TO_START = 4
@@ -68,7 +67,7 @@ def record(file: Path, *, channels: int) -> Iterator[RecordedChunk]:
     first = 0
     for index, samples in enumerate(_cut(_decoded(file, channels), CHUNK_SECONDS * SAMPLE_RATE)):
         last = first + samples.shape[1] - 1
-        yield RecordedChunk(index, _encoded(samples), first, last)
+        yield RecordedChunk(index, opus.encode([samples], channels=channels), first, last)
         first = last + 1
     if first == 0:
         raise Undecodable(f"{file} holds no audio that can be decoded.")
@@ -224,22 +223,3 @@ def _cut(blocks: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray
             count -= length
     if count:
         yield np.concatenate(kept, axis=1)
-
-
-def _encoded(samples: NDArray[np.float32]) -> bytes:
-    target = io.BytesIO()
-    channels = samples.shape[0]
-    with av.open(target, "w", format="ogg") as container:
-        stream = container.add_stream(
-            "libopus",
-            rate=SAMPLE_RATE,
-            layout="stereo" if channels == 2 else "mono",
-            bit_rate=BITS_PER_SECOND[channels],
-        )
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples), format="fltp", layout="stereo" if channels == 2 else "mono"
-        )
-        frame.sample_rate = SAMPLE_RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
-    return target.getvalue()

@@ -3,8 +3,9 @@ from typing import Any
 import orjson
 from rest_framework import serializers
 
-from audio import sessions
-from audio.models import AudioChunk, AudioSession
+from audio import consents, gaps, headers, manifest, rollups, sessions
+from audio.models import AudioChunk, AudioSession, RecordingConsent, RecordingPolicy
+from audio.states import GapCause
 from calls.serializers import PlatformField
 
 LARGEST_METADATA_BYTES = 16 * 1024
@@ -39,6 +40,88 @@ class TotalChunksSerializer(serializers.Serializer[dict[str, int]]):
     total_chunks = serializers.IntegerField(min_value=0, max_value=sessions.MOST_CHUNKS)
 
 
+class ChunkFormSerializer(serializers.Serializer[dict[str, Any]]):
+    """The form of the older upload endpoint."""
+
+    audio_chunk = serializers.FileField(allow_empty_file=True)
+    session_id = serializers.UUIDField()
+    chunk_index = serializers.IntegerField(min_value=0, max_value=sessions.MOST_CHUNKS - 1)
+    start_time = serializers.FloatField(min_value=0, max_value=headers.LATEST_START_SECONDS, required=False)
+
+
+class StoredChunkSerializer(serializers.Serializer[dict[str, Any]]):
+    """The answer of the older upload endpoint; `duration` in seconds."""
+
+    success = serializers.BooleanField()
+    chunk_index = serializers.IntegerField()
+    s3_key = serializers.CharField()
+    duration = serializers.FloatField()
+
+
+class SessionCompleteSerializer(TotalChunksSerializer):
+    session_id = serializers.UUIDField()
+
+
+class DoneSerializer(serializers.Serializer[dict[str, Any]]):
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class GapSerializer(serializers.Serializer[dict[str, Any]]):
+    """Seconds on the recording's own line; without an end it goes on."""
+
+    start = serializers.FloatField(min_value=0, max_value=headers.LATEST_START_SECONDS)
+    end = serializers.FloatField(
+        min_value=0, max_value=headers.LATEST_START_SECONDS, required=False, allow_null=True, default=None
+    )
+    cause = serializers.ChoiceField(choices=GapCause.choices)
+    reason = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+
+
+class ConsentSerializer(serializers.ModelSerializer[RecordingConsent]):
+    class Meta:
+        model = RecordingConsent
+        fields = ("given", "by", "wording", "at")
+        read_only_fields = fields
+
+
+class NewConsentSerializer(serializers.Serializer[dict[str, Any]]):
+    given = serializers.BooleanField()
+    by = serializers.CharField(max_length=150, help_text="Who said so.")
+    wording = serializers.CharField(max_length=2000, help_text="What they were asked.")
+    at = serializers.DateTimeField(required=False)
+
+
+class UploadTokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(source="secret", help_text="For `Authorization: Bearer`, with this recording alone.")
+    expires_at = serializers.DateTimeField()
+    renewable_until = serializers.DateTimeField(help_text="Until then it can be exchanged for a fresh one.")
+
+
+class ToldGapSerializer(serializers.Serializer[Any]):
+    start = serializers.FloatField()
+    end = serializers.FloatField(allow_null=True)
+    cause = serializers.ChoiceField(choices=GapCause.choices)
+    reason = serializers.CharField()
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """Whether all of the recording is here; seconds on its own line."""
+
+    state = serializers.ChoiceField(choices=[state.value for state in manifest.State])
+    gaps = ToldGapSerializer(many=True)
+    owed = serializers.ListField(child=serializers.IntegerField())
+
+
+class TotalsSerializer(serializers.Serializer[Any]):
+    """`duration` is the length of the recording's line in seconds, gaps included."""
+
+    duration = serializers.FloatField()
+    sound_seconds = serializers.FloatField()
+    stored_chunks = serializers.IntegerField()
+    late_chunks = serializers.IntegerField()
+
+
 class SessionInListSerializer(serializers.ModelSerializer[AudioSession]):
     class Meta:
         model = AudioSession
@@ -62,16 +145,53 @@ class SessionInListSerializer(serializers.ModelSerializer[AudioSession]):
 
 
 class SessionSerializer(SessionInListSerializer):
-    """With the indexes that are still owed, which each take a look at the chunks; the first thousand of them."""
+    """With what each takes a look at the chunks: whether all of them are here, and what was found in them."""
 
-    owed = serializers.SerializerMethodField()
+    verdict = VerdictSerializer(read_only=True)
+    owed = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    totals = TotalsSerializer(read_only=True)
+    analysis = serializers.DictField(read_only=True)
+    paused = serializers.BooleanField(read_only=True)
+    consent = ConsentSerializer(read_only=True, allow_null=True)
+    consent_required = serializers.BooleanField(read_only=True)
+    consent_wording = serializers.CharField(read_only=True)
 
     class Meta(SessionInListSerializer.Meta):
-        fields = (*SessionInListSerializer.Meta.fields, "owed")
+        fields = (
+            *SessionInListSerializer.Meta.fields,
+            "verdict",
+            "owed",
+            "totals",
+            "analysis",
+            "paused",
+            "consent",
+            "consent_required",
+            "consent_wording",
+        )
         read_only_fields = fields
 
-    def get_owed(self, session: AudioSession) -> list[int]:
-        return sessions.owed(session)[: sessions.MOST_NAMED]
+    def to_representation(self, session: AudioSession) -> dict[str, Any]:
+        whole = sessions.manifest_of(session)
+        verdict = manifest.verdict(whole)
+        policy = RecordingPolicy.of(session.tenant_id)
+        consent = consents.latest(session)
+        plain = SessionInListSerializer(session).data
+        return {
+            **plain,
+            "verdict": verdict,
+            "owed": verdict["owed"],
+            "totals": {
+                "duration": round(whole.duration, 6),
+                "sound_seconds": round(whole.sound_seconds, 6),
+                "stored_chunks": len(whole.spans),
+                "late_chunks": session.chunks.stored().filter(is_late=True).count(),
+            },
+            "analysis": rollups.of(session),
+            "paused": gaps.is_paused(session),
+            "consent": None if consent is None else ConsentSerializer(consent).data,
+            "consent_required": policy.consent_required,
+            "consent_wording": policy.consent_wording,
+        }
 
 
 class ChunkSerializer(serializers.ModelSerializer[AudioChunk]):
@@ -88,10 +208,15 @@ class ChunkSerializer(serializers.ModelSerializer[AudioChunk]):
             "sample_rate",
             "s3_key",
             "content_type",
+            "codec",
+            "is_late",
+            "declared_seconds",
+            "decoded_seconds",
             "file_size_bytes",
             "compressed_size_bytes",
             "compression_ratio",
             "checksum",
+            "stored_checksum",
             "upload_status",
             "processing_status",
             "error",

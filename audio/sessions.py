@@ -1,19 +1,21 @@
-"""What happens to a recording: started, declared complete, settled."""
+"""What happens to a recording: started, declared complete, left by its recorder, settled."""
 
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from audio import forgotten, live
+from audio import forgotten, live, manifest
 from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, UnknownSession
-from audio.models import AudioSession
-from audio.states import SESSION_MOVES, ProcessingStatus, SessionStatus, sources
+from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
+from audio.models import AudioSession, AudioSessionQuerySet
+from audio.states import SESSION_MOVES, GapCause, ProcessingStatus, SessionStatus, sources
 from calls import conversations
 from calls.errors import CallTaken
 
@@ -22,8 +24,6 @@ log = structlog.get_logger("earshot.sessions")
 NOT_THERE = "There is no recording session {session_id} that you may see."
 # Three and a half days of thirty-second chunks.
 MOST_CHUNKS = 10_000
-# Of the chunks that are owed, so many are named in an answer or an event.
-MOST_NAMED = 1000
 # A session that ought to have ended by now is settled by the sweep, so many at a time.
 MOST_SWEPT = 500
 SETTLED_WITHIN = timedelta(seconds=60)
@@ -81,6 +81,7 @@ def start(
         conversations.read_call(user, session.call_id)
         raise CallTaken(f"Call {session.call_id} has another recording. Give this one a call of its own.") from None
     log.info("session_started", session_id=str(session.pk))
+    _keep_at_hand(session)
     return session, True
 
 
@@ -109,29 +110,20 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     """
     with transaction.atomic():
         refuse_forgotten(session)
-        session = _locked(session)
+        session = lock(session)
         highest = _highest_index(session)
         if total_chunks <= highest:
             raise SessionConflict(
                 f"Chunk {highest} is stored already, so there must be more than {total_chunks} chunks.",
                 fields={"total_chunks": [f"At least {highest + 1}."]},
             )
-        is_news = session.total_chunks != total_chunks
-        session.total_chunks = total_chunks
-        session.end_time = session.end_time or timezone.now()
-        session.save(update_fields=["total_chunks", "end_time", "updated_at"])
-        if session.status == SessionStatus.RECORDING:
-            _move(session, SessionStatus.PROCESSING)
-    missing = owed(session)
-    if is_news:
-        live.announce(
-            "session_changed",
-            str(session.pk),
-            status=session.status,
-            total_chunks=total_chunks,
-            owed=missing[:MOST_NAMED],
-        )
+        is_news = session.total_chunks != total_chunks or session.abandoned_at is not None
+        session.abandoned_at = None
+        _count(session, total_chunks, at=timezone.now())
     session = settle(session)
+    if is_news:
+        announce_change(session)
+    missing = owed(session)
     if missing:
         raise ChunksOwed(
             f"{len(missing)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",
@@ -140,12 +132,89 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     return session
 
 
+def abandon(session: AudioSession) -> bool:
+    """End a recording whose recorder has not been heard of for too long, with what it has; late chunks still come.
+
+    Whether it was so. Raises UnknownSession when it has been erased.
+    """
+    with transaction.atomic():
+        refuse_forgotten(session)
+        session = lock(session)
+        if not _without_life().filter(pk=session.pk).exists():
+            return False
+        session.abandoned_at = timezone.now()
+        _count(session, _highest_index(session) + 1, at=session.last_activity_at)
+    log.info("session_abandoned", session_id=str(session.pk), chunks=session.total_chunks)
+    announce_change(settle(session))
+    return True
+
+
+def abandoned() -> list[AudioSession]:
+    """Recordings that are to be ended for want of life."""
+    return list(_without_life().order_by("last_activity_at")[:MOST_SWEPT])
+
+
+def _without_life() -> AudioSessionQuerySet:
+    now = timezone.now()
+    return AudioSession.objects.without_life_since(
+        now - timedelta(seconds=settings.EARSHOT_IDLE_SECONDS),
+        while_paused=now - timedelta(seconds=settings.EARSHOT_IDLE_PAUSED_SECONDS),
+    )
+
+
+def _count(session: AudioSession, total_chunks: int, *, at: datetime) -> None:
+    """Write down that there are so many chunks and that recording has ended, within the transaction that locked it."""
+    session.total_chunks = total_chunks
+    session.end_time = session.end_time or at
+    session.save(update_fields=["total_chunks", "end_time", "abandoned_at", "updated_at"])
+    if session.status == SessionStatus.RECORDING:
+        _move(session, SessionStatus.PROCESSING)
+
+
+def note_life(session: AudioSession, *, at: datetime | None = None) -> None:
+    """The recorder has been heard of."""
+    AudioSession.objects.filter(pk=session.pk).update(last_activity_at=at or timezone.now())
+
+
+def manifest_of(session: AudioSession) -> Manifest:
+    """What the recording holds and lacks, by its rows as they are now."""
+    rows = session.chunks.stored().order_by("chunk_index")
+    fields = ("chunk_index", "start_time_seconds", "declared_seconds", "decoded_seconds")
+    counted = ("first_sample", "last_sample", "sample_rate")
+    return manifest.lay_out(
+        (
+            Piece(index, start, declared, decoded, SampleRange(*samples) if None not in samples else None)
+            for index, start, declared, decoded, *samples in rows.values_list(*fields, *counted)
+        ),
+        (
+            Gap(start, end, GapCause(cause), reason)
+            for start, end, cause, reason in session.gaps.order_by("start_seconds").values_list(
+                "start_seconds", "end_seconds", "cause", "reason"
+            )
+        ),
+        total=session.total_chunks,
+        is_abandoned=session.abandoned_at is not None,
+    )
+
+
 def owed(session: AudioSession) -> list[int]:
-    """Indexes that the recorder counted and that are not stored. Empty while the total is unknown."""
-    if session.total_chunks is None:
-        return []
+    """Indexes that are not stored though the recorder counted them, or sent a later one."""
     stored = set(session.chunks.stored().values_list("chunk_index", flat=True))
-    return [index for index in range(session.total_chunks) if index not in stored]
+    counted = max(session.total_chunks or 0, max(stored, default=-1) + 1)
+    return [index for index in range(counted) if index not in stored]
+
+
+def announce_change(session: AudioSession) -> None:
+    """Tell whoever watches how the recording stands as a whole."""
+    told = manifest.verdict(manifest_of(session))
+    live.announce(
+        "session_changed",
+        str(session.pk),
+        status=session.status,
+        total_chunks=session.total_chunks,
+        owed=told["owed"],
+        verdict=told,
+    )
 
 
 def settle(session: AudioSession) -> AudioSession:
@@ -156,7 +225,8 @@ def settle(session: AudioSession) -> AudioSession:
     not find, so whether the person is forgotten is for its callers to ask.
     """
     with transaction.atomic():
-        session = _locked(session)
+        session = lock(session)
+        transaction.on_commit(lambda: _keep_at_hand(session))
         session.total_duration_seconds = session.chunks.stored().aggregate(sum=Sum("duration_seconds"))["sum"] or 0
         session.save(update_fields=["total_duration_seconds", "updated_at"])
         if session.total_chunks is None:
@@ -170,8 +240,25 @@ def settle(session: AudioSession) -> AudioSession:
     return session
 
 
-def _locked(session: AudioSession) -> AudioSession:
-    """The session as it is now, for this transaction alone; raises UnknownSession when it has been erased."""
+def _keep_at_hand(session: AudioSession) -> None:
+    live.note_session(
+        str(session.pk),
+        {
+            "user_id": session.user_id,
+            "start_time": session.start_time.isoformat(),
+            "current_chunk": _highest_index(session),
+            "last_activity": session.last_activity_at.isoformat(),
+            "total_duration": session.total_duration_seconds,
+            "status": session.status,
+        },
+    )
+
+
+def lock(session: AudioSession) -> AudioSession:
+    """The session as it is now, for this transaction alone; raises UnknownSession when it has been erased.
+
+    Whoever changes a session, its chunks or their jobs begins with it, so that no two wait for each other.
+    """
     now = AudioSession.objects.select_for_update(no_key=True).filter(pk=session.pk).first()
     if now is None:
         raise UnknownSession(NOT_THERE.format(session_id=session.pk))
@@ -200,18 +287,25 @@ def unsettled() -> list[AudioSession]:
 def _end(session: AudioSession) -> None:
     heard = session.chunks.stored().filter(processing_status=ProcessingStatus.COMPLETED).exists()
     outcome = SessionStatus.COMPLETED if heard or session.total_chunks == 0 else SessionStatus.FAILED
-    last = session.chunks.stored().aggregate(end=Max("end_time_seconds"))["end"] or 0
+    whole = manifest_of(session)
     conversations.finish_call(
         tenant_id=session.tenant_id,
         call_id=session.call_id,
         state="completed" if outcome == SessionStatus.COMPLETED else "failed",
         end_time=session.end_time or timezone.now(),
-        duration=last,
+        duration=whole.duration,
+        verdict=manifest.verdict(whole),
     )
     if _move(session, outcome):
-        log.info("session_ended", session_id=str(session.pk), status=outcome.value)
+        log.info("session_ended", session_id=str(session.pk), status=outcome.value, verdict=whole.state.value)
         transaction.on_commit(
-            lambda: live.announce("session_completed", str(session.pk), status=outcome.value, duration=last)
+            lambda: live.announce(
+                "session_completed",
+                str(session.pk),
+                status=outcome.value,
+                duration=whole.duration,
+                verdict=manifest.verdict(whole),
+            )
         )
 
 

@@ -31,10 +31,18 @@ class JobState(models.TextChoices):
 
 
 class JobKind(models.TextChoices):
-    """Each kind has the Celery queue of its name."""
-
     ANALYSIS = "analysis"
     TRANSCRIPTION = "transcription"
+    TRANSCODING = "transcoding"
+
+
+class GapCause(models.TextChoices):
+    """Why a stretch of the recording has no sound."""
+
+    PAUSE = "pause"
+    DEVICE = "device"
+    OFFLINE = "offline"
+    NEVER_ARRIVED = "never_arrived"
 
 
 # A late chunk takes a completed or failed session back into processing.
@@ -49,7 +57,8 @@ UPLOAD_MOVES: dict[str, frozenset[str]] = {
     # To itself: a claim that went stale is taken over.
     UploadStatus.UPLOADING: frozenset({UploadStatus.UPLOADING, UploadStatus.UPLOADED, UploadStatus.FAILED}),
     UploadStatus.FAILED: frozenset({UploadStatus.UPLOADING}),
-    UploadStatus.UPLOADED: frozenset(),
+    # When its object turned out to be lost or damaged: the chunk is owed again.
+    UploadStatus.UPLOADED: frozenset({UploadStatus.FAILED}),
 }
 
 PROCESSING_MOVES: dict[str, frozenset[str]] = {

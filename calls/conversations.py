@@ -131,13 +131,32 @@ def _without_forgotten(tenant_id: int, call_id: str, people: People, segments: S
     return [segment for segment in segments if gone.isdisjoint(by_side[segment["speaker"]])]
 
 
-def finish_call(*, tenant_id: int, call_id: str, state: CallState, end_time: datetime, duration: float) -> None:
-    """Mark the call as ended; again, after a late chunk, with new figures."""
+def finish_call(
+    *,
+    tenant_id: int,
+    call_id: str,
+    state: CallState,
+    end_time: datetime,
+    duration: float,
+    verdict: Mapping[str, Any] | None = None,
+) -> None:
+    """Mark the call as ended; again, after a late chunk, with new figures.
+
+    `duration` in seconds; `verdict` is the source's own word on whether all of it is here.
+    """
     store.change(
         tenant_id=tenant_id,
         call_id=call_id,
-        values={"status": state, "end_time": end_time, "duration": duration},
+        values={"status": state, "end_time": end_time, "duration": duration, "verdict": verdict},
     )
+
+
+def speaker_changes(*, tenant_id: int, call_id: str) -> int:
+    """How often the word passes from one speaker to another. Raises UnknownCall."""
+    changes = store.speaker_changes(tenant_id=tenant_id, call_id=call_id)
+    if changes is None:
+        raise UnknownCall(f"There is no call {call_id}.")
+    return changes
 
 
 def read_call(user: Any, call_id: str) -> Call:

@@ -56,6 +56,7 @@ class Call(TypedDict):
     summary: str
     metadata: dict[str, Any]
     conversation: list[Segment]
+    verdict: NotRequired[dict[str, Any] | None]
     version: int
     created_at: datetime
     updated_at: datetime

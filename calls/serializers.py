@@ -53,6 +53,9 @@ class CallSerializer(serializers.Serializer[Call]):
     summary = serializers.CharField()
     metadata = serializers.DictField()
     conversation = SegmentSerializer(many=True)
+    verdict = serializers.DictField(
+        required=False, allow_null=True, help_text="Whether all of the recording is here; once it has ended."
+    )
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -114,6 +114,26 @@ def people_of(*, tenant_id: int, call_id: str) -> People | None:
 
 
 @_reachable()
+def speaker_changes(*, tenant_id: int, call_id: str) -> int | None:
+    """How many segments follow one of another speaker, counted by the server; None when there is no such call."""
+    counted = {
+        "$reduce": {
+            "input": "$conversation.speaker",
+            "initialValue": {"last": None, "changes": -1},
+            "in": {
+                "last": "$$this",
+                "changes": {
+                    "$add": ["$$value.changes", {"$cond": [{"$eq": ["$$this", "$$value.last"]}, 0, 1]}],
+                },
+            },
+        }
+    }
+    pipeline = [{"$match": _one(tenant_id, call_id)}, {"$project": {"_id": False, "counted": counted}}]
+    found = next(iter(_calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS)), None)
+    return None if found is None else max(int(found["counted"]["changes"]), 0)
+
+
+@_reachable()
 def attach_session(*, tenant_id: int, call_id: str, session_id: str) -> bool:
     """Give the call its recording. False when it has another one already, or is not there."""
     update = {"$set": {"session_id": session_id}}

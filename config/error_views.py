@@ -34,32 +34,34 @@ class ErrorsOfPages:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_for_programs(request):
-        return JsonResponse(shape("malformed", "This request cannot be understood."), status=400)
+        return JsonResponse(shape("malformed", "This request cannot be understood.", path=request.path), status=400)
     return defaults.bad_request(request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_for_programs(request):
-        return JsonResponse(shape("forbidden", "Your role does not include this."), status=403)
+        return JsonResponse(shape("forbidden", "Your role does not include this.", path=request.path), status=403)
     return defaults.permission_denied(request, exception)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     if _is_for_programs(request):
-        return JsonResponse(shape("csrf_failed", "The CSRF token is missing or out of date."), status=403)
+        return JsonResponse(
+            shape("csrf_failed", "The CSRF token is missing or out of date.", path=request.path), status=403
+        )
     return defaults.permission_denied(request, PermissionError(reason))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_for_programs(request):
-        return JsonResponse(shape("not_found", "There is nothing under this address."), status=404)
+        return JsonResponse(shape("not_found", "There is nothing under this address.", path=request.path), status=404)
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
     if _is_for_programs(request):
         message = "Something went wrong on our side. It has been logged under the X-Request-ID of this answer."
-        return JsonResponse(shape("internal_error", message), status=500)
+        return JsonResponse(shape("internal_error", message, path=request.path), status=500)
     return defaults.server_error(request)
 
 
@@ -67,7 +69,7 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     headers = {"Retry-After": str(DATABASE_RETRY_SECONDS)}
     if _is_for_programs(request):
         message = "The database is out of reach for a moment. Try again."
-        return JsonResponse(shape("database_unavailable", message), status=503, headers=headers)
+        return JsonResponse(shape("database_unavailable", message, path=request.path), status=503, headers=headers)
     return HttpResponse(render_to_string("503.html", request=None), status=503, headers=headers)
 
 

@@ -27,6 +27,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     audio.ChunksOwed: HTTPStatus.CONFLICT,
     audio.ChunkConflict: HTTPStatus.CONFLICT,
     audio.ChunkBusy: HTTPStatus.CONFLICT,
+    audio.ConsentRequired: HTTPStatus.CONFLICT,
+    audio.BadGap: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.BadChunk: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.EmptyBody: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.WrongDigest: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -35,6 +37,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     audio.Undecodable: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.NotAudio: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     audio.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    audio.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
     audio.RetryableAudioError: HTTPStatus.SERVICE_UNAVAILABLE,
     calls.UnknownCall: HTTPStatus.NOT_FOUND,
     calls.CallTaken: HTTPStatus.CONFLICT,
@@ -72,10 +75,14 @@ _FRAMEWORK_CODES: dict[type[exceptions.APIException], tuple[HTTPStatus, str]] = 
     exceptions.Throttled: (HTTPStatus.TOO_MANY_REQUESTS, "throttled"),
 }
 DATABASE_RETRY_SECONDS = 5
+# The older endpoints, whose callers look for `success` in every answer.
+WITH_SUCCESS = frozenset({"/api/audio/upload-chunk", "/api/audio/session-complete"})
 
 
-def shape(code: str, message: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, **({"fields": fields} if fields else {})}}
+def shape(code: str, message: str, fields: dict[str, Any] | None = None, *, path: str) -> dict[str, Any]:
+    """The body of a refusal; `path` is the address that was asked."""
+    error = {"code": code, "message": message, **({"fields": fields} if fields else {})}
+    return {"success": False, "error": error} if path in WITH_SUCCESS else {"error": error}
 
 
 def status_of(error: Exception) -> HTTPStatus | None:
@@ -89,24 +96,25 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    path = context["request"].path
     if isinstance(error, exceptions.APIException):
-        return _framework_answer(error)
+        return _framework_answer(error, path)
     if isinstance(error, OperationalError):
         log.warning("database_unavailable", error=type(error).__name__)
-        body = shape("database_unavailable", "The database is out of reach for a moment. Try again.")
+        body = shape("database_unavailable", "The database is out of reach for a moment. Try again.", path=path)
         return Response(body, status=503, headers={"Retry-After": str(DATABASE_RETRY_SECONDS)})
     status = status_of(error)
     if status is None:
         return None
     retry_after = getattr(error, "retry_after_seconds", None)
     return Response(
-        shape(error.code, error.message, error.fields),  # type: ignore[attr-defined]
+        shape(error.code, error.message, error.fields, path=path),  # type: ignore[attr-defined]
         status=status,
         headers={"Retry-After": str(retry_after)} if retry_after else None,
     )
 
 
-def _framework_answer(error: exceptions.APIException) -> Response:
+def _framework_answer(error: exceptions.APIException, path: str) -> Response:
     status, code = next(
         (_FRAMEWORK_CODES[kind] for kind in type(error).__mro__ if kind in _FRAMEWORK_CODES),
         (HTTPStatus(error.status_code), "error"),
@@ -119,5 +127,6 @@ def _framework_answer(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.ValidationError):
         detail = error.detail
         fields = detail if isinstance(detail, dict) else {"body": detail}
-        return Response(shape(code, "Some of this cannot be right; see the fields.", fields), status=status)
-    return Response(shape(code, str(error.detail)), status=status, headers=headers)
+        message = "Some of this cannot be right; see the fields."
+        return Response(shape(code, message, fields, path=path), status=status)
+    return Response(shape(code, str(error.detail), path=path), status=status, headers=headers)

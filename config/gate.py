@@ -68,12 +68,12 @@ class Gate:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
         if declared and not declared.isdigit():
-            await _refuse(receive, send, Refusal(400, "malformed", "Content-Length is no number."))
+            await _refuse(scope, receive, send, Refusal(400, "malformed", "Content-Length is no number."))
         elif declared and int(declared) > self.limits.body_bytes:
-            await _refuse(receive, send, self.too_large)
+            await _refuse(scope, receive, send, self.too_large)
         elif scope["method"] not in SAFE_METHODS and self._is_from_elsewhere(headers):
             message = "Another site's page sent this with your cookie. Only our own pages may."
-            await _refuse(receive, send, Refusal(403, "cross_site", message))
+            await _refuse(scope, receive, send, Refusal(403, "cross_site", message))
         else:
             await self._let_in(scope, receive, send)
 
@@ -122,12 +122,12 @@ class Gate:
         await self.app(scope, receive_in_bounds, send_unless_refused)
         if refusal is not None:
             may_drain = refusal is self.too_large and not is_whole
-            await _refuse(receive if may_drain else _nothing_more, send, refusal)
+            await _refuse(scope, receive if may_drain else _nothing_more, send, refusal)
 
 
-async def _refuse(receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
     """Answer, and read on for a little: a client that sends before it reads would only see a reset otherwise."""
-    body = orjson.dumps(shape(refusal.code, refusal.message))
+    body = orjson.dumps(shape(refusal.code, refusal.message, path=scope["path"]))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

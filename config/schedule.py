@@ -49,6 +49,10 @@ def defaults() -> list[Default]:
     return [
         # A sweep that waited longer than its interval has been overtaken by the next.
         Default("Find work that was lost on its way", "audio.sweep_jobs", every=sweep, expires=sweep),
+        Default("End recordings that were left", "audio.end_abandoned_sessions", every=60, expires=60),
+        Default(
+            "Remove objects that nobody knows", "audio.remove_orphaned_objects", crontab="40 3 * * *", expires=3600
+        ),
         Default("Forget failed sign-ins that no longer count", "crm.sweep_sign_ins", every=window, expires=window),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]

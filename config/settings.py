@@ -204,6 +204,7 @@ STATIC_ROOT = EARSHOT_DATA / "static"
 # --- REST ---
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "audio.authentication.UploadTokenAuthentication",
         "crm.authentication.BearerAuthentication",
         "crm.authentication.CookieAuthentication",
     ],
@@ -249,6 +250,13 @@ EARSHOT_LARGEST_CHUNK_BYTES = environment.integer("EARSHOT_LARGEST_CHUNK_BYTES",
 EARSHOT_LONGEST_CHUNK_SECONDS = environment.integer("EARSHOT_LONGEST_CHUNK_SECONDS", 120)
 # An upload that began this long ago and did not end may be taken over by the same bytes sent again.
 EARSHOT_UPLOAD_CLAIM_SECONDS = environment.integer("EARSHOT_UPLOAD_CLAIM_SECONDS", 60)
+# So many chunks may one user send within a minute.
+EARSHOT_UPLOADS_PER_MINUTE = environment.integer("EARSHOT_UPLOADS_PER_MINUTE", 600)
+# A recording of which nothing has been heard for so long is ended with what it has; one that is paused, later.
+EARSHOT_IDLE_SECONDS = environment.integer("EARSHOT_IDLE_SECONDS", 15 * 60)
+EARSHOT_IDLE_PAUSED_SECONDS = environment.integer("EARSHOT_IDLE_PAUSED_SECONDS", 4 * 3600)
+# An object that no row knows is removed once it is this old: younger ones are on their way to their rows.
+EARSHOT_ORPHAN_SECONDS = environment.integer("EARSHOT_ORPHAN_SECONDS", 24 * 3600)
 # A running job renews its lease; one that has not for this long is given to another worker.
 EARSHOT_LEASE_SECONDS = environment.integer("EARSHOT_LEASE_SECONDS", 60)
 EARSHOT_SWEEP_SECONDS = environment.integer("EARSHOT_SWEEP_SECONDS", 15)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import models, transaction
 
+from audio.models import RecordingPolicy
 from crm import people, tokens
 from crm.models import AccessPolicy, Tenant
 
@@ -49,6 +50,13 @@ POLICIES = (
             Group("Tokens", ("longest_token_days", "agents_may_make_tokens")),
         ),
         after=tokens.shorten,
+    ),
+    Policy(
+        name="recording",
+        title="Recording",
+        about="What has to be said before a call is recorded.",
+        model=RecordingPolicy,
+        groups=(Group("Consent", ("consent_required", "consent_wording")),),
     ),
 )
 

@@ -63,6 +63,15 @@ def measured(operation: str) -> Iterator[None]:
     record(operation, time.perf_counter() - began)
 
 
+def record_hop(hop: str, began: datetime | None, ended: datetime | None) -> None:
+    """Count how long something was on its way from one place to the next, `hop.{hop}`; nothing where that is unknown.
+
+    The two times may be by different machines' clocks; what one that is ahead makes negative counts as no time.
+    """
+    if began is not None and ended is not None:
+        record(f"hop.{hop}", max((ended - began).total_seconds(), 0.0))
+
+
 def flush() -> None:
     """Send what waits in this process now; for the end of a command or a test."""
     _waiting.flush()

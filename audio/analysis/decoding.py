@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from av import AudioFrame, AudioResampler
@@ -14,6 +15,8 @@ from audio.errors import NoAudio, NotAudio, TooLong, Undecodable
 
 # What every engine here was trained on.
 SAMPLE_RATE = 16_000
+# float32 in -1…1, of shape (channels, n)
+Pieces: TypeAlias = Iterator[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,23 +45,39 @@ def decode(body: bytes, *, channels: int, container: Container, longest_seconds:
     declared. Raises Undecodable when nothing can be had; TooLong when it goes on past `longest_seconds`,
     which a container that lies about lengths can do after passing the door.
     """
+    found = list(pieces(body, channels=channels, container=container, longest_seconds=longest_seconds))
+    return Sound(np.concatenate(found, axis=1))
+
+
+def pieces(
+    body: bytes,
+    *,
+    channels: int,
+    container: Container,
+    sample_rate: int = SAMPLE_RATE,
+    longest_seconds: float = 125.0,
+) -> Pieces:
+    """The same sound piece by piece, of shape (channels, n), at `sample_rate`: never all of it in memory.
+
+    Raises what `decode` does, at the latest when it has given all that can be had.
+    """
+    given = False
     try:
         with open_container(body, container) as source:
             # A mono stream is kept so: FFmpeg would make two channels of it, each 3 dB down.
             layout = "stereo" if first_audio(source).codec_context.channels > 1 else "mono"
-            pieces = list(_bounded(_resampled(source, layout), longest_seconds))
+            for piece in _bounded(_resampled(source, layout, sample_rate), sample_rate, longest_seconds):
+                given = True
+                # The mean in place of FFmpeg's own mix, which adds 3 dB and may clip.
+                yield piece if channels == 2 else piece.mean(axis=0, keepdims=True, dtype=np.float32)
     except (NoAudio, NotAudio, FFmpegError, ValueError, MemoryError) as error:
         raise Undecodable(f"The {container.name} file cannot be decoded.") from error
-    if not pieces:
+    if not given:
         raise Undecodable(f"Nothing in the {container.name} file can be decoded.")
-    sound = Sound(np.concatenate(pieces, axis=1))
-    # The mean in place of FFmpeg's own mix, which adds 3 dB and may clip.
-    return sound if channels == 2 else Sound(sound.mono[np.newaxis])
 
 
-def _resampled(source: InputContainer, layout: str) -> Iterator[NDArray[np.float32]]:
-    """Pieces of shape (channels, n) at 16 kHz."""
-    resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+def _resampled(source: InputContainer, layout: str, sample_rate: int) -> Pieces:
+    resampler = AudioResampler(format="fltp", layout=layout, rate=sample_rate)
     shape: tuple[int, int] | None = None
     for frame in _frames(source):
         shape = shape or _shape(frame)
@@ -92,10 +111,10 @@ def _frames(source: InputContainer) -> Iterator[AudioFrame]:
             continue
 
 
-def _bounded(pieces: Iterator[NDArray[np.float32]], longest_seconds: float) -> Iterator[NDArray[np.float32]]:
+def _bounded(pieces: Pieces, sample_rate: int, longest_seconds: float) -> Pieces:
     samples = 0
     for piece in pieces:
         samples += piece.shape[1]
-        if samples > longest_seconds * SAMPLE_RATE:
+        if samples > longest_seconds * sample_rate:
             raise TooLong(f"The audio is longer than {longest_seconds:g} seconds.")
         yield piece

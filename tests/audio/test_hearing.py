@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audio import blobs, hearing, jobs, progress, sessions
+from audio import blobs, chunk_bytes, hearing, jobs, progress, sessions
 from audio.analysis.evaluation import word_error_rate
 from audio.errors import ChunksOwed
 from audio.models import AnalysisJob, AudioChunk, AudioSession
@@ -104,6 +104,7 @@ def test_a_session_of_which_nothing_could_be_heard_is_failed(api, agent, session
     put_chunk(api, session, 0, encode(tone(1.0), container="ogg"))
     sessions.complete(session, total_chunks=1)
     blobs.put(AudioChunk.objects.get().s3_key, b"no longer sound", content_type="audio/ogg")
+    chunk_bytes.drop(AudioChunk.objects.get())
     do_all_jobs()
     session.refresh_from_db()
     assert session.status == "failed"
@@ -139,6 +140,7 @@ def test_an_attempt_does_not_count_while_a_store_is_away(api, session, settings)
     recordings = settings.STORAGES["recordings"]
     away = {**recordings, "OPTIONS": {**recordings["OPTIONS"], "endpoint_url": "http://127.0.0.1:9"}}
     job = AnalysisJob.objects.get()
+    chunk_bytes.drop(job.chunk)
     blobs._client.cache_clear()
     settings.STORAGES, before = {**settings.STORAGES, "recordings": away}, settings.STORAGES
     hearing.work(job.pk, task_id="a")

@@ -30,6 +30,7 @@ def make_job(session):
         start_time_seconds=0,
         end_time_seconds=1,
         duration_seconds=1,
+        declared_seconds=1,
         s3_key="k",
         content_type="audio/ogg",
         file_size_bytes=1,

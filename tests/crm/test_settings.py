@@ -14,16 +14,25 @@ def api(admin):
     return bearer(admin)
 
 
+RECORDING = {"consent_required": False, "consent_wording": "This call is recorded. Do you agree?"}
 DEFAULTS = {"sign_in_hours": 12, "longest_token_days": 365, "agents_may_make_tokens": True}
 
 
 def test_the_defaults_hold_where_a_company_has_set_nothing(api, tenant):
-    assert api.get("/api/crm/settings").json() == {"company": {"name": tenant.name}, "access": DEFAULTS}
+    assert api.get("/api/crm/settings").json() == {
+        "company": {"name": tenant.name},
+        "access": DEFAULTS,
+        "recording": RECORDING,
+    }
 
 
 def test_what_is_given_is_changed_and_the_rest_stays(api, tenant, stranger):
     changed = api.patch("/api/crm/settings", {"access": {"sign_in_hours": 8}}, format="json")
-    assert changed.json() == {"company": {"name": tenant.name}, "access": {**DEFAULTS, "sign_in_hours": 8}}
+    assert changed.json() == {
+        "company": {"name": tenant.name},
+        "access": {**DEFAULTS, "sign_in_hours": 8},
+        "recording": RECORDING,
+    }
     api.patch("/api/crm/settings", {"access": {"longest_token_days": 30}}, format="json")
     assert api.get("/api/crm/settings").json()["access"] == {
         **DEFAULTS,
@@ -40,7 +49,11 @@ def test_all_of_it_or_nothing(api, stranger, tenant):
         format="json",
     )
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "company_name_taken")
-    assert api.get("/api/crm/settings").json() == {"company": {"name": tenant.name}, "access": DEFAULTS}
+    assert api.get("/api/crm/settings").json() == {
+        "company": {"name": tenant.name},
+        "access": DEFAULTS,
+        "recording": RECORDING,
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,11 +77,18 @@ def test_a_value_out_of_bounds_is_refused_and_named(api, body):
 
 def test_the_page_changes_the_same_settings(client, admin, api):
     client.force_login(admin)
-    given = {"company-name": "New Name", "access-sign_in_hours": 8, "access-longest_token_days": 30}
+    given = {
+        "company-name": "New Name",
+        "access-sign_in_hours": 8,
+        "access-longest_token_days": 30,
+        "recording-consent_required": "on",
+        "recording-consent_wording": "May we record this?",
+    }
     assert client.post("/settings/", given).status_code == 302
     assert api.get("/api/crm/settings").json() == {
         "company": {"name": "New Name"},
         "access": {"sign_in_hours": 8, "longest_token_days": 30, "agents_may_make_tokens": False},
+        "recording": {"consent_required": True, "consent_wording": "May we record this?"},
     }
 
 

@@ -1,0 +1,48 @@
+"""Consent to being recorded: who said what, when, to which words. Kept as it was said; the latest holds."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from audio import sessions
+from audio.errors import ConsentRequired
+from audio.models import AudioSession, RecordingConsent, RecordingPolicy
+
+
+def record(session: AudioSession, *, given: bool, by: str, wording: str, at: datetime | None = None) -> None:
+    """Put on record what somebody said; the same again is the same as once. `at` is now when it is not told.
+
+    Raises UnknownSession when the session has been erased.
+    """
+    with transaction.atomic():
+        sessions.refuse_forgotten(session)
+        session = sessions.lock(session)
+        session.consents.get_or_create(at=at or timezone.now(), given=given, defaults={"by": by, "wording": wording})
+        sessions.note_life(session)
+
+
+def latest(session: AudioSession) -> RecordingConsent | None:
+    """What holds now."""
+    return session.consents.order_by("-at", "-pk").first()
+
+
+def refuse_without(session: AudioSession, *, captured_at: datetime | None, seconds: float) -> None:
+    """Raises ConsentRequired for sound that the company does not record without consent.
+
+    Sound that began before consent was withdrawn is taken: it was recorded rightly. `captured_at` is when the chunk
+    of so many seconds was cut.
+    """
+    if not RecordingPolicy.of(session.tenant_id).consent_required:
+        return
+    consent = latest(session)
+    if consent is None:
+        raise ConsentRequired(
+            "Your company records nobody without consent. Put it on record first, then send the chunk again."
+        )
+    if consent.given:
+        return
+    was_given = session.consents.filter(given=True, at__lt=consent.at).exists()
+    began_at = captured_at - timedelta(seconds=seconds) if captured_at else None
+    if not (was_given and began_at and began_at < consent.at):
+        raise ConsentRequired("Consent was refused or withdrawn, so what is recorded from then on is not taken.")

@@ -1,0 +1,100 @@
+"""A recording in a few figures, of all that has been analysed so far.
+
+The cache has them for an hour, under `analysis:{session_id}`. Losing them costs one question to the database.
+"""
+
+import uuid
+from typing import TypedDict, cast
+
+import orjson
+import structlog
+from celery import current_app
+from django.db.models import Count, F, FloatField, Max, Q, Sum
+from django.db.models.functions import Coalesce
+
+from audio import cache
+from audio.lanes import Lane
+from audio.models import AudioSession
+from audio.states import ProcessingStatus
+from calls import conversations
+from calls.errors import CallError
+
+log = structlog.get_logger("earshot.rollups")
+
+KEY = "analysis:{session_id}"
+LIFE_SECONDS = 3600
+_broker = Lane("rollups")
+
+
+class RollUp(TypedDict):
+    """Seconds of sound, of speech and of silence; how often the word passes from one speaker to another."""
+
+    analysed_chunks: int
+    failed_chunks: int
+    sound_seconds: float
+    talk_seconds: float
+    silence_seconds: float
+    speaker_changes: int
+    most_speakers: int
+    total_suspicious_score: float
+
+
+def of(session: AudioSession) -> RollUp:
+    """The figures, from the cache if it has them."""
+    kept = cache.get(_key(session.pk))
+    return make(session) if kept is None else cast("RollUp", orjson.loads(kept))
+
+
+def order(session: AudioSession) -> None:
+    """Have the figures made anew by a worker; best effort, as they are made anew within the hour anyway."""
+
+    def send() -> None:
+        current_app.send_task("audio.roll_up_session", args=[str(session.pk)], retry=False)
+
+    _broker.do(send, what="rollup")
+
+
+def make_for(session_id: uuid.UUID) -> None:
+    """As `make`, by id; one that has been erased is no news."""
+    session = AudioSession.objects.filter(pk=session_id).first()
+    if session is not None:
+        make(session)
+
+
+def make(session: AudioSession) -> RollUp:
+    """Work the figures out of the rows and of the call, and keep them."""
+    analysed = Q(analysed_at__isnull=False)
+    talk = F("voice_activity_ratio") * F("duration_seconds")
+    rows = session.chunks.stored().aggregate(
+        analysed=Count("pk", filter=analysed),
+        failed=Count("pk", filter=Q(processing_status=ProcessingStatus.FAILED)),
+        sound=Coalesce(Sum("duration_seconds", filter=analysed), 0.0),
+        talk=Coalesce(Sum(talk, filter=analysed, output_field=FloatField()), 0.0),
+        suspicion=Coalesce(Sum("suspicious_activity_score"), 0.0),
+        speakers=Coalesce(Max("speaker_count"), 0),
+    )
+    found = RollUp(
+        analysed_chunks=rows["analysed"],
+        failed_chunks=rows["failed"],
+        sound_seconds=round(rows["sound"], 3),
+        talk_seconds=round(rows["talk"], 3),
+        silence_seconds=round(rows["sound"] - rows["talk"], 3),
+        speaker_changes=_speaker_changes(session),
+        most_speakers=rows["speakers"],
+        total_suspicious_score=round(rows["suspicion"], 3),
+    )
+    cache.put(_key(session.pk), orjson.dumps(found), life_seconds=LIFE_SECONDS)
+    return found
+
+
+def _speaker_changes(session: AudioSession) -> int:
+    try:
+        return conversations.speaker_changes(tenant_id=session.tenant_id, call_id=session.call_id)
+    except CallError as error:
+        # The sound is there while its call has been deleted, or is out of reach.
+        log.info("speaker_changes_not_counted", error=type(error).__name__)
+        return 0
+
+
+def _key(session_id: uuid.UUID) -> str:
+    return KEY.format(session_id=session_id)
