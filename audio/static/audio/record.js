@@ -268,6 +268,7 @@ function showNow() {
   part("pause").querySelector("use").setAttribute("href", phase === "paused" ? "#icon-dot" : "#icon-pause");
   part("pause-reason").disabled = phase === "paused";
   part("ended").hidden = !isOver;
+  part("levels").hidden = isOver;
   part("open-recording").href = sessionPage.replace("00000000-0000-0000-0000-000000000000", recording.id);
   part("before").hidden = isRunning || isOver;
   part("shared").disabled = part("processed").disabled = isRunning;
@@ -442,7 +443,8 @@ function take(frame) {
   const before = state;
   state = apply(frame, state);
   if (state === before || state.session === null) return;
-  if (frame.type === "session" || frame.verdict) session = { ...session, ...state.session };
+  if (frame.type === "session") session = frame.session;
+  else if (frame.verdict) session = { ...session, status: frame.status, verdict: frame.verdict };
   if (state.segments !== before.segments || state.session !== before.session) {
     part("draft").hidden = !isDraft(state.segments);
     transcript.show(state);
