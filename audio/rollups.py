@@ -46,7 +46,8 @@ def of(session: AudioSession) -> RollUp:
 
 
 def order(session: AudioSession) -> None:
-    """Have the figures made anew by a worker; best effort, as they are made anew within the hour anyway."""
+    """The figures have changed: whoever asks gets new ones, which a worker makes before anybody does; best effort."""
+    cache.drop(_key(session.pk))
 
     def send() -> None:
         current_app.send_task("audio.roll_up_session", args=[str(session.pk)], retry=False)

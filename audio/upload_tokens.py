@@ -45,7 +45,7 @@ class UploadToken:
 
 def issue(user: Any, session: AudioSession, *, first_issued_at: datetime | None = None) -> UploadToken:
     """A token for this user and recording; `first_issued_at` when it takes the place of an older one."""
-    now = timezone.now()
+    now = timezone.now().replace(microsecond=0)
     first = first_issued_at or now
     told = [str(session.pk), user.pk, int(first.timestamp()), int(now.timestamp()), _seal_of(user)]
     secret = PREFIX + signing.Signer(salt=_SALT).sign_object(told)

@@ -19,6 +19,8 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 BODIES = {
     ("post", "/api/audio/sessions"): {},
     ("post", "/api/audio/sessions/{session_id}/complete"): {"total_chunks": 5},
+    ("post", "/api/audio/sessions/{session_id}/gaps"): {"start": 1.0, "cause": "pause", "reason": "card data"},
+    ("post", "/api/audio/sessions/{session_id}/consent"): {"given": True, "by": "Ada", "wording": "May we record?"},
     ("post", "/api/crm/contacts"): {"names": ["Ada"]},
     ("patch", "/api/crm/contacts/{contact_id}"): {"names": ["Ada"]},
     ("post", "/api/tokens"): {"name": "nightly export", "days": 1},

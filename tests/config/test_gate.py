@@ -50,7 +50,7 @@ def send_through_gate(pieces, *, headers=None, limits=USUAL, method="PUT", then=
 
     encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     gate = Gate(application, limits=limits, trusted_origins=["https://crm.example"])
-    asyncio.run(gate({"type": "http", "method": method, "headers": encoded}, receive, send))
+    asyncio.run(gate({"type": "http", "path": "/", "method": method, "headers": encoded}, receive, send))
     return received, answered
 
 
@@ -70,7 +70,9 @@ def waits_for_the_client_to_go(method):
     async def send(message):
         raise AssertionError("nobody is there to hear it")
 
-    asyncio.run(Gate(application, limits=USUAL)({"type": "http", "method": method, "headers": []}, receive, send))
+    asyncio.run(
+        Gate(application, limits=USUAL)({"type": "http", "path": "/", "method": method, "headers": []}, receive, send)
+    )
     return [message["type"] for message in heard]
 
 
