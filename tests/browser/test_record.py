@@ -2,18 +2,17 @@
 
 import re
 import subprocess
-import sys
 import wave
+from contextlib import suppress
 from io import BytesIO
 
 import av
-import httpx
 import numpy as np
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.test_pages import CHROMIUM, FLAGS, is_up, sign_in
-from tests.journeys.test_call import start
 from tests.scale import scaled
 from tests.waiting import wait_until
 
@@ -216,3 +215,281 @@ def test_no_sample_is_missing_or_doubled_at_any_joint(page, stack, agent, heard)
     at_joints = [levels[joint // 48 - 1 : joint // 48 + 2].max() for joint in joints]
     elsewhere = np.delete(levels, [joint // 48 + step for joint in joints for step in (-1, 0, 1)])
     assert max(at_joints) <= np.percentile(elsewhere, 99.9) + 1
+
+
+def test_what_is_recorded_offline_and_while_the_server_is_away_is_sent_once(page, context, stack, agent):
+    record(page)
+    wait_for_chunks(page, 1)
+    context.set_offline(True)
+    expect(page.locator("#status")).to_contain_text(re.compile(r"Offline: [2-9] chunks kept"), timeout=20_000)
+    [web] = stack.processes("uvicorn")
+    subprocess.run(["kill", "-9", str(web)], check=True)
+    context.set_offline(False)
+    wait_until(lambda: is_up(agent), what="the web server to come back")
+    wait_for_chunks(page, 5)
+    verdict = stop(page)
+    session, chunks = told_of(agent, session_id(page))
+    assert "Complete" in verdict
+    assert session["verdict"] == {"state": "complete", "gaps": [], "owed": []}
+    assert len(joined(stack, chunks)[0]) == chunks[-1]["last_sample"] + 1
+    # What was stored is kept here no longer.
+    assert kept(page) == {"sessions": 0, "chunks": 0, "bodies": 0, "open": 0, "notes": 0}
+
+
+def test_a_recording_goes_on_after_a_reload_and_after_its_tab_was_killed(page, context, stack, agent, errors):
+    record(page)
+    wait_for_chunks(page, 1)
+    page.reload()
+    expect(page.locator("#left-behind")).to_contain_text("when this page was closed or reloaded")
+    press(page, "Go on recording")
+    wait_for_chunks(page, 3)
+
+    kill_tab(page)
+    page = opened(context, errors)
+    page.goto("/record/")
+    press(page, "Go on recording")
+    wait_for_chunks(page, 6)
+    verdict = stop(page)
+    session, chunks = told_of(agent, session_id(page))
+    assert "Complete" in verdict
+    assert session["verdict"]["state"] == "complete"
+    assert session["total_chunks"] == len(chunks)
+    assert [gap["cause"] for gap in session["verdict"]["gaps"]] == ["pause", "pause"]
+    assert all("closed or reloaded" in gap["reason"] for gap in session["verdict"]["gaps"])
+    # Nothing lies between the sound and the gaps, so that what was lost with the tab is inside them.
+    joined(stack, chunks)
+    assert [chunk["first_sample"] for chunk in chunks] == [0, *(chunk["last_sample"] + 1 for chunk in chunks[:-1])]
+
+
+def test_an_interrupted_recording_can_be_finished_as_it_is(page, agent):
+    record(page)
+    wait_for_chunks(page, 1)
+    page.reload()
+    press(page, "Finish it")
+    expect(page.locator("#left-behind")).to_be_hidden()
+    wait_until(lambda: kept(page)["sessions"] == 0, what="the recording to be finished")
+    newest = agent.get("/api/audio/sessions", params={"limit": 1}).json()["results"][0]
+    session, chunks = told_of(agent, newest["id"])
+    assert session["verdict"]["state"] == "complete"
+    assert session["total_chunks"] == len(chunks) > 1
+
+
+def test_a_token_that_expired_is_renewed_without_a_word(page, stack, agent):
+    record(page)
+    wait_for_chunks(page, 1)
+    used = {}
+
+    def with_the_expired_one(route):
+        headers = route.request.all_headers()
+        used.setdefault("first", headers["authorization"])
+        if headers["authorization"] == used["first"]:
+            used["expired"] = used.get("expired", 0) + 1
+            headers["authorization"] = f"Bearer {expired(stack, route.request.url)}"
+        route.continue_(headers=headers)
+
+    page.route(re.compile("/chunks/|/upload-token"), with_the_expired_one)
+    wait_for_chunks(page, 4)
+    assert "Complete" in stop(page)
+    assert used["expired"] >= 1
+    session, _ = told_of(agent, session_id(page))
+    assert session["verdict"] == {"state": "complete", "gaps": [], "owed": []}
+
+
+def test_a_pause_takes_room_on_the_line_and_is_told_with_its_reason(page, agent):
+    record(page)
+    wait_for_chunks(page, 1)
+    page.get_by_label("Reason for the pause").select_option("Private matter")
+    page.keyboard.press("Escape")
+    press(page, "Pause recording")
+    expect(page.get_by_role("button", name="Resume recording")).to_be_visible()
+    wait_until(lambda: newest_of(agent)["paused"], what="the server to hear of the pause")
+    press(page, "Resume recording")
+    wait_for_chunks(page, 3)
+    assert "Complete" in stop(page)
+    session, chunks = told_of(agent, session_id(page))
+    [pause] = session["verdict"]["gaps"]
+    assert (pause["cause"], pause["reason"]) == ("pause", "Private matter")
+    after = next(chunk for chunk in chunks if chunk["start_time_seconds"] >= pause["end"] - 1e-6)
+    before = chunks[after["chunk_index"] - 1]
+    assert before["end_time_seconds"] == pytest.approx(pause["start"], abs=1e-6)
+    assert after["start_time_seconds"] == pytest.approx(pause["end"], abs=1e-6)
+    assert after["first_sample"] == before["last_sample"] + 1
+
+
+def test_a_microphone_that_goes_away_is_said_and_comes_back_as_a_gap(page, context, agent):
+    record(page)
+    wait_for_chunks(page, 1)
+    context.clear_permissions()
+    expect(page.locator("#status")).to_contain_text("Microphone lost: plug it in, the recording goes on")
+    context.grant_permissions(["microphone"])
+    expect(page.locator("#status")).not_to_contain_text("Microphone lost", timeout=15_000)
+    wait_for_chunks(page, 3)
+    assert "Incomplete" in stop(page)
+    session, _ = told_of(agent, session_id(page))
+    [gap] = session["verdict"]["gaps"]
+    assert (gap["cause"], gap["reason"]) == ("device", "The microphone went away")
+    assert gap["end"] > gap["start"]
+
+
+def test_without_webcodecs_media_recorder_s_packets_are_cut_as_exactly(context, stack, agent, errors, heard):
+    page = opened(context, errors)
+    sign_in(page, stack, "demo-agent", to="/record/?without=webcodecs")
+    expect(page.locator("#method")).to_contain_text("MediaRecorder")
+    record(page)
+    wait_for_chunks(page, 5)
+    assert "Complete" in stop(page)
+    session, chunks = told_of(agent, session_id(page))
+    assert session["metadata"]["recorder"]["method"] == "media_recorder"
+    assert session["verdict"] == {"state": "complete", "gaps": [], "owed": []}
+    sound = joined(stack, chunks)[0]
+    joints = [chunk["first_sample"] for chunk in chunks[1:-1]]
+    for joint in joints:
+        before, after = (place_of(sound[at : at + RATE // 4], heard) - at for at in (joint - RATE // 4, joint))
+        assert abs(before - after) < 0.34
+
+
+def test_the_two_sides_of_a_call_are_two_channels(page, stack, agent):
+    page.evaluate(PLAY_A_TONE)
+    page.get_by_label("Also record the other side").check()
+    record(page)
+    wait_for_chunks(page, 4)
+    assert "Complete" in stop(page)
+    session, chunks = told_of(agent, session_id(page))
+    assert session["channels"] == 2
+    agent_side, client_side = joined(stack, chunks[2:])
+    assert pitch_of(client_side) == pytest.approx(440, abs=2)
+    assert np.std(agent_side) > 0.01
+
+
+def test_a_refused_microphone_is_said_with_what_to_do(context, stack, errors):
+    page = opened(context, errors)
+    page.add_init_script(REFUSE)
+    sign_in(page, stack, "demo-agent", to="/record/")
+    press(page, "Start recording")
+    expect(page.locator("#status")).to_contain_text("Click the icon beside the address, allow the microphone")
+    expect(page.get_by_role("button", name="Start recording")).to_be_enabled()
+
+
+def test_consent_is_asked_for_and_put_on_record_before_anything_is_recorded(page, stack, agent):
+    admin = stack.client("demo-admin")
+    admin.patch("/api/crm/settings", json={"recording": {"consent_required": True}}).raise_for_status()
+    try:
+        page.reload()
+        press(page, "Start recording")
+        press(page, "They do not agree")
+        expect(page.locator("#status")).to_contain_text("nothing is recorded")
+        press(page, "Start recording")
+        press(page, "They agree")
+        wait_for_chunks(page, 2)
+        assert "Complete" in stop(page)
+    finally:
+        admin.patch("/api/crm/settings", json={"recording": {"consent_required": False}}).raise_for_status()
+    session, _ = told_of(agent, session_id(page))
+    assert session["consent"]["given"] is True
+    assert session["consent"]["wording"] == "This call is recorded. Do you agree?"
+
+
+def test_a_session_belongs_to_one_tab(page, context, errors):
+    record(page)
+    wait_for_chunks(page, 1)
+    other = opened(context, errors)
+    other.goto("/record/")
+    expect(main_button(other)).to_be_enabled()
+    expect(other.locator("#left-behind")).to_be_hidden()
+    other.close()
+    assert "Complete" in stop(page)
+
+
+def test_the_keyboard_records_too(page):
+    page.locator("body").press("r")
+    expect(page.get_by_role("button", name="Stop recording")).to_be_visible()
+    page.locator("body").press("p")
+    expect(page.get_by_role("button", name="Resume recording")).to_be_visible()
+    page.locator("body").press("p")
+    page.locator("body").press("s")
+    expect(page.locator("#status li").first).to_contain_text("Complete", timeout=30_000)
+
+
+def test_neither_the_heap_nor_what_is_kept_grows_with_the_recording(page):
+    record(page)
+    wait_for_chunks(page, 5)
+    begun = heap_of(page)
+    number = scaled(12, 200)
+    wait_for_chunks(page, number, seconds=number * 3)
+    wait_until(lambda: kept(page)["chunks"] <= 2, what="what was stored to be removed")
+    assert kept(page)["open"] <= 4
+    assert heap_of(page) - begun < 2_000_000
+    assert "Complete" in stop(page)
+
+
+REFUSE = """
+navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); };
+navigator.permissions.query = async () => ({ state: "denied" });
+"""
+PLAY_A_TONE = """
+() => {
+  const context = new AudioContext();
+  const tone = new OscillatorNode(context, { frequency: 440 });
+  tone.connect(context.destination);
+  tone.start();
+}
+"""
+COUNT_WHAT_IS_KEPT = """
+async () => {
+  const opening = indexedDB.open("earshot-recorder");
+  const database = await new Promise((resolve) => { opening.onsuccess = () => resolve(opening.result); });
+  const counts = {};
+  for (const name of database.objectStoreNames) {
+    const counting = database.transaction(name).objectStore(name).count();
+    counts[name] = await new Promise((resolve) => { counting.onsuccess = () => resolve(counting.result); });
+  }
+  database.close();
+  return counts;
+}
+"""
+
+
+def kept(page):
+    """How many records of each kind the browser keeps."""
+    return page.evaluate(COUNT_WHAT_IS_KEPT)
+
+
+def heap_of(page):
+    """Bytes of script objects that are in use once what is not has been collected."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("HeapProfiler.collectGarbage")
+    used = devtools.send("Runtime.getHeapUsage")["usedSize"]
+    devtools.detach()
+    return used
+
+
+def kill_tab(page):
+    """As a crash or the system ends it: no event, no chance to save anything."""
+    devtools = page.context.new_cdp_session(page)
+    with page.expect_event("crash"), suppress(PlaywrightError):
+        devtools.send("Page.crash")
+
+
+def newest_of(agent):
+    newest = agent.get("/api/audio/sessions", params={"limit": 1}).json()["results"][0]
+    return agent.get(f"/api/audio/sessions/{newest['id']}").json()
+
+
+def expired(stack, address):
+    """An upload token of this recording that was issued an hour ago."""
+    session_id = re.search(r"sessions/([0-9a-f-]{36})", address).group(1)
+    code = (
+        "from datetime import timedelta; from django.utils import timezone; from unittest import mock;"
+        "from audio import upload_tokens; from audio.models import AudioSession;"
+        f"session = AudioSession.objects.get(pk='{session_id}');"
+        "then = timezone.now() - timedelta(hours=1);"
+        "clock = mock.patch.object(timezone, 'now', return_value=then); clock.start();"
+        "print(upload_tokens.issue(session.user, session).secret)"
+    )
+    return stack.manage("shell", "--verbosity", "0", "-c", code).stdout.strip()
+
+
+def pitch_of(samples):
+    """The strongest frequency in Hz."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return np.fft.rfftfreq(len(samples), 1 / RATE)[int(np.argmax(spectrum))]

@@ -134,8 +134,12 @@ async function goOn() {
   earlier = earlier.filter((one) => one !== kept);
   recording = kept;
   if (kept.session.created) connect();
-  if (await listen({ mayShare: kept.session.channels === 2 })) await recording.start();
-  else earlier.push(kept);
+  if (await listen({ mayShare: kept.session.channels === 2 })) {
+    await recording.start();
+  } else {
+    earlier.push(kept);
+    newRecording();
+  }
   show();
 }
 
@@ -183,7 +187,8 @@ async function start() {
   part("main").disabled = true;
   try {
     // The click that leads here is what lets a page ask for a tab.
-    if (!(await listen({ mayShare: true }))) return;
+    const isHeard = recording.phase === "ready" && recording.tracks[0].readyState === "live";
+    if (!(isHeard && !part("shared").checked) && !(await listen({ mayShare: true }))) return;
     const consent = consentRequired === "yes" ? await askForConsent() : null;
     if (consent && !consent.given) {
       problem = "They do not agree, so nothing is recorded.";

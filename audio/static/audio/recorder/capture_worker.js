@@ -132,7 +132,7 @@ async function record(planes) {
   if (missing > 0) {
     const start = await endStretch();
     const end = toMicroseconds(start + missing);
-    tell("trouble", { name: "missing", start, end });
+    tell("trouble", { name: "missing", isBreak: true });
     beginStretch(end);
   }
   // Of a pair the agent's channel tells: the shared tab is silent for long without anything being wrong.

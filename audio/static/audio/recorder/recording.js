@@ -42,6 +42,8 @@ export class Recording extends EventTarget {
     super();
     Object.assign(this, { serverOptions: server, keeping, method, chunkSeconds, userId, release });
     this.session = session ?? { id: crypto.randomUUID() };
+    /** Made elsewhere, and not kept here yet. */
+    this.isOfServer = session !== null && session.nextIndex === undefined;
     this.phase = "idle";
     this.seconds = session?.left?.line ?? 0;
     this.tracks = [];
@@ -98,9 +100,11 @@ export class Recording extends EventTarget {
   /** Begin. `consent`: {given, by, wording, at} when it was asked for; `call`: what is known of the call. */
   async start({ consent = null, call = null, metadata = {} } = {}) {
     if (!(await this.#hold())) return this.#fail("This recording goes on in another tab.");
-    const isNew = this.session.nextIndex === undefined;
-    if (isNew) await this.#makeSession({ call, metadata });
-    else this.gap = { start: this.session.left.line, cause: "pause", reason: REASONS.interrupted };
+    if (this.session.nextIndex === undefined) {
+      if (!(await this.#makeSession({ call, metadata }))) return null;
+    } else {
+      this.#goOn();
+    }
     if (this.sender === null) await this.startSending();
     if (consent) await this.sender.note("consent", consent);
     if (this.gap) await this.sender.note("gaps", this.gap);
@@ -157,17 +161,9 @@ export class Recording extends EventTarget {
 
   /** Send what is kept of this session, also without recording. */
   async startSending() {
-    const { base, csrfToken, token } = this.serverOptions;
-    const server = new SessionServer({
-      base,
-      csrfToken,
-      sessionId: this.id,
-      token: this.session.token ?? token ?? null,
-      onToken: (fresh) => this.keeping.updateSession(this.id, { token: fresh }),
-    });
     this.sender = new Sender({
       session: this.session,
-      server,
+      server: this.#server(),
       keeping: this.keeping,
       onChange: () => this.#changed(),
       onSession: (session) => this.#emit("session", session),
@@ -182,6 +178,11 @@ export class Recording extends EventTarget {
       },
     });
     await this.sender.start();
+  }
+
+  /** After a reload or a crash. What was lost of the sound is the time since then, and is written down as a pause. */
+  #goOn() {
+    if (this.session.left) this.gap = { start: this.session.left.line, cause: "pause", reason: REASONS.interrupted };
   }
 
   async #hold() {
@@ -201,20 +202,50 @@ export class Recording extends EventTarget {
       noise_suppression: settings.noiseSuppression ?? null,
       browser: navigator.userAgent.slice(0, 255),
     };
+    const reached = this.isOfServer ? await this.#reached() : { nextIndex: 0, samples: 0, left: null };
+    if (reached === null) return false;
     this.session = {
       ...this.session,
       userId: this.userId,
-      created: this.serverOptions.csrfToken === undefined,
+      created: this.isOfServer,
       channels: this.channels,
       metadata: { ...metadata, recorder },
       call,
-      nextIndex: 0,
-      samples: 0,
-      left: null,
+      ...reached,
       total: null,
       startedAt: new Date().toISOString(),
     };
     await this.keeping.addSession(this.session);
+    return true;
+  }
+
+  /** How far a session has come that exists on the server: others may have recorded into it. */
+  async #reached() {
+    const server = this.#server();
+    if (!server.token) await server.renew();
+    const { status, chunks } = await server.chunks();
+    if (status !== 200) {
+      this.#fail("The server does not let this page record: its token is not good for this session.");
+      return null;
+    }
+    const last = chunks.reduce((one, other) => (other.chunk_index > (one?.chunk_index ?? -1) ? other : one), null);
+    if (last === null) return { nextIndex: 0, samples: 0, left: null };
+    const left = { line: last.end_time_seconds, clock: Date.now() };
+    return { nextIndex: last.chunk_index + 1, samples: (last.last_sample ?? -1) + 1, left };
+  }
+
+  #server() {
+    const { base, csrfToken, token } = this.serverOptions;
+    return new SessionServer({
+      base,
+      csrfToken,
+      sessionId: this.id,
+      token: this.session.token ?? token ?? null,
+      onToken: (fresh) => {
+        this.session.token = fresh;
+        this.keeping.updateSession(this.id, { token: fresh });
+      },
+    });
   }
 
   #use(tracks) {
@@ -278,9 +309,7 @@ export class Recording extends EventTarget {
   #stretchBegan({ start, from }) {
     const gap = this.gap ?? { start: from, cause: "device", reason: REASONS[this.why ?? "changed"] };
     this.gap = this.why = null;
-    if (start - gap.start > SHORTEST_GAP && gap.start !== undefined && (from > 0 || gap.start > 0)) {
-      this.sender.note("gaps", { ...gap, end: start });
-    }
+    if (start - gap.start > SHORTEST_GAP) this.sender.note("gaps", { ...gap, end: start });
   }
 
   /** Nothing is captured from `line` on. */
@@ -291,12 +320,15 @@ export class Recording extends EventTarget {
     this.#changed();
   }
 
-  #beTroubled({ name, start, end, channel, message }) {
+  #beTroubled({ name, start, end, isBreak, channel, message }) {
     if (name === "ended") {
       if (channel === 1) this.#amissBegan("shared_ended");
       else this.#lose();
     } else if (name === "missing") {
-      this.#noteLoss("missing", start, end);
+      // Where it begins a new stretch, that stretch's beginning is the end of the gap.
+      if (isBreak) this.why = "missing";
+      else this.sender.note("gaps", { start, end, cause: "device", reason: REASONS.missing });
+      this.#tellForAWhile("missing");
     } else if (name === "zeros_began") {
       this.#amissBegan("zeros", start);
     } else if (name === "zeros_ended") {
@@ -310,9 +342,8 @@ export class Recording extends EventTarget {
     this.#changed();
   }
 
-  /** The sound that was lost is over, but one should hear of it for a while. */
-  #noteLoss(name, start, end) {
-    this.sender?.note("gaps", { start, end, cause: "device", reason: REASONS[name] });
+  /** What was lost is over, but one should hear of it. */
+  #tellForAWhile(name) {
     this.troubles.add(name);
     clearTimeout(this.forgetting);
     this.forgetting = setTimeout(() => {
@@ -430,9 +461,19 @@ export async function leftBehind(keeping, { userId }) {
     if (session.userId !== userId) continue;
     const release = await holdSession(session.id);
     if (release === null) continue;
-    found.push({ session: await rescue(keeping, session), release });
+    const rescuedSession = await rescue(keeping, session);
+    if (rescuedSession.nextIndex === 0) await dropEmpty(keeping, rescuedSession);
+    if (rescuedSession.nextIndex === 0 && !rescuedSession.created) release();
+    else found.push({ session: rescuedSession, release });
   }
   return found;
+}
+
+/** Nothing was heard in it: there is nothing to go on with, and the server is told so if it knows of it. */
+async function dropEmpty(keeping, session) {
+  session.total ??= 0;
+  if (session.created) await keeping.updateSession(session.id, { total: 0 });
+  else await keeping.forgetSession(session.id);
 }
 
 async function rescue(keeping, session) {

@@ -29,6 +29,12 @@ export class SessionServer {
     return this.#ask(this.address, {});
   }
 
+  /** {status, chunks}: the newest that are stored, as the server describes them. */
+  async chunks() {
+    const { status, answer } = await this.#ask(`${this.address}/chunks?limit=1000`, {});
+    return { status, chunks: answer.results ?? [] };
+  }
+
   /** A new upload token, by the one there is, or else by the cookie. */
   async renew() {
     const byToken = this.token ? await this.#ask(`${this.address}/upload-token`, this.#posted({})) : null;
