@@ -148,12 +148,18 @@ async function goOn() {
 async function listen({ mayShare = false } = {}) {
   problem = null;
   const shared = mayShare && part("shared").checked;
+  const listening = recording;
   try {
-    const isWhole = await recording.listen({
+    const isWhole = await listening.listen({
       deviceId: part("microphone").value,
       raw: !part("processed").checked,
       shared,
     });
+    if (listening !== recording) {
+      // Somebody went on with an earlier recording meanwhile.
+      listening.close();
+      return false;
+    }
     if (!isWhole) {
       problem = "What you chose to share has no sound. Choose a tab and tick its sound, or untick the other side.";
       return false;
@@ -164,7 +170,7 @@ async function listen({ mayShare = false } = {}) {
     return false;
   }
   facts.permission = "granted";
-  facts.device = recording.tracks[0].label || "Microphone found";
+  facts.device = listening.tracks[0].label || "Microphone found";
   await listMicrophones();
   return true;
 }
