@@ -47,6 +47,12 @@ test("a length that is told trims the last page", () => {
   assert.equal(pagesOf(file).at(-1).granule, LOOK_AHEAD + 2000);
 });
 
+test("packets past the end are left out, so that no page ends before the one in front of it", () => {
+  const file = oggOpus(packets(51), { channels: 2, preSkip: LOOK_AHEAD, inputRate: SECOND, length: 49.5 * PACKET - LOOK_AHEAD });
+  const granules = pagesOf(file).map((page) => page.granule);
+  assert.deepEqual(granules, [0, 0, 49.5 * PACKET]);
+});
+
 test("packets longer than a lacing value can tell are laced", () => {
   const long = { data: new Uint8Array(600).fill(0xf8), samples: PACKET };
   const [, , page] = pagesOf(oggOpus([long], { channels: 1, preSkip: 0, inputRate: SECOND }));

@@ -191,6 +191,7 @@ async function listMicrophones() {
 async function start() {
   if (recording.phase === "stopped") another();
   part("main").disabled = true;
+  problem = null;
   try {
     // The click that leads here is what lets a page ask for a tab.
     const isHeard = recording.phase === "ready" && recording.tracks[0].readyState === "live";

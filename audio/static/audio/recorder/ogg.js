@@ -11,10 +11,11 @@ const FIRST_PAGE = 2;
 const LAST_PAGE = 4;
 
 /**
- * A file of `packets`, each {data, samples}: the bytes, and how many samples of 48 kHz they hold. A decoder throws
+ * A file of packets, each {data, samples}: the bytes, and how many samples of 48 kHz they hold. A decoder throws
  * away the first `preSkip` samples, and all past the first `length` that it is to give, when that is told.
  */
-export function oggOpus(packets, { channels, preSkip, inputRate, length = Infinity, serial = 1 }) {
+export function oggOpus(all, { channels, preSkip, inputRate, length = Infinity, serial = 1 }) {
+  const packets = upTo(preSkip + length, all);
   const pages = [
     page({ packets: [head(channels, preSkip, inputRate)], granule: 0, flags: FIRST_PAGE, serial, number: 0 }),
     page({ packets: [tags()], granule: 0, flags: 0, serial, number: 1 }),
@@ -31,6 +32,15 @@ export function oggOpus(packets, { channels, preSkip, inputRate, length = Infini
     waiting = [];
   });
   return joined(pages);
+}
+
+/** Without those that begin at `end` or after it: a page of them alone would end before the page in front of it. */
+function upTo(end, packets) {
+  let begins = 0;
+  return packets.filter(({ samples }) => {
+    begins += samples;
+    return begins - samples < end;
+  });
 }
 
 /** How many samples of 48 kHz an Opus packet holds, as its first bytes say (RFC 6716, 3.1). */
