@@ -2,16 +2,23 @@
 
 The life of a chunk:
 
-1. A session begins (`sessions.start`) and its call is opened.
+1. A session begins (`sessions.start`) and its call is opened. Its recorder takes an upload token, with which it can go
+   on after its cookie has expired (`upload_tokens.py`), and puts consent on record (`consents.py`).
 2. A chunk arrives (`chunks.accept`): its bytes are looked at (`containers.py`), its row is claimed, its object
    stored (`blobs.py`), its row marked uploaded, a job made; only then is the upload answered.
 3. The job is sent to the queue of its kind (`jobs.dispatch`). That is best effort; a sweep sends again what
-   nobody works on (`jobs.sweep`).
+   nobody works on (`progress.sweep`), and looks after uploads that did not end (`chunks.settle_claims`).
 4. A worker claims the job (`jobs.claim`), keeps its lease alive and does the work (`hearing.py`): analysis first,
-   announced at once; transcription on a queue of its own.
+   announced at once; transcription on a queue of its own; Opus for what came as something else (`transcoding.py`).
+   It finds the bytes in the cache or in the object store (`chunk_bytes.py`).
 5. What was said goes into the call, once however often the job ran.
 6. Each step is announced to whoever watches (`live.py`, `consumers.py`).
-7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`).
+7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`). One whose
+   recorder went away is ended with what it has (`sessions.abandon`).
+
+What the recording holds and lacks is laid out on one line (`manifest.py`, pure): chunks, the gaps that the recorder
+told of (`gaps.py`) and those that nobody explained. From it come the verdict and the sound as a whole. Whether the
+store holds what the rows say is verified by `objects.py`.
 
 What comes late for somebody who has been erased is dropped: whatever is written of a recording asks
 `sessions.refuse_forgotten` first, and gone is an answer.

@@ -225,6 +225,8 @@ class CompleteSession(APIView):
         given = SessionCompleteSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         session = sessions.find(request.user, given.validated_data["session_id"])
+        # The audit log tells what was completed, which the address does not.
+        request._request.about = {"session_id": session.pk}  # type: ignore[attr-defined]
         sessions.complete(session, total_chunks=given.validated_data["total_chunks"])
         return Response({"success": True, "message": "All chunks are here. The recording is being finished."})
 

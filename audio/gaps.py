@@ -36,7 +36,7 @@ def declare(
         gap.save()
         sessions.note_life(session)
         session = sessions.settle(session)
-        transaction.on_commit(lambda: sessions.announce_change(session))
+        transaction.on_commit(lambda: sessions.announce_change(session), robust=True)
     return session
 
 

@@ -15,11 +15,10 @@ With sample ranges all of this is exact to the sample; without them, to what enc
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 from typing import TypedDict
 
-from audio.states import GapCause
+from audio.states import GapCause, VerdictState
 
 # Encoders pad and resamplers cut: so much more or less says nothing. A sample range leaves no such doubt.
 TOLERANCE_SECONDS = 0.1
@@ -33,12 +32,6 @@ MOST_NAMED = 1000
 
 DAMAGED = "Damaged or cut short"
 LEFT = "The recorder went away without saying that it was done"
-
-
-class State(StrEnum):
-    RECORDING = "recording"
-    COMPLETE = "complete"
-    INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +84,7 @@ class Span:
 class Manifest:
     """`duration` is the length of the line in seconds, its gaps included but for an open end."""
 
-    state: State
+    state: VerdictState
     spans: tuple[Span, ...]
     gaps: tuple[Gap, ...]
     owed: tuple[int, ...]
@@ -248,8 +241,8 @@ def _spans(placed: Sequence[_Place]) -> Iterable[Span]:
         yield Span(place.piece.index, place.start, end)
 
 
-def _state(total: int | None, owed: Sequence[int], gaps: Iterable[Gap]) -> State:
+def _state(total: int | None, owed: Sequence[int], gaps: Iterable[Gap]) -> VerdictState:
     if total is None:
-        return State.RECORDING
+        return VerdictState.RECORDING
     explained = all(gap.cause == GapCause.PAUSE and gap.reason for gap in gaps)
-    return State.COMPLETE if explained and not owed else State.INCOMPLETE
+    return VerdictState.COMPLETE if explained and not owed else VerdictState.INCOMPLETE

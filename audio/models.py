@@ -20,6 +20,7 @@ from audio.states import (
     ProcessingStatus,
     SessionStatus,
     UploadStatus,
+    VerdictState,
     sources,
 )
 from metrics import person_keys
@@ -80,6 +81,8 @@ class AudioSession(models.Model):
     status = models.CharField(
         max_length=12, choices=SessionStatus.choices, default=SessionStatus.RECORDING, db_index=True
     )
+    # As the manifest last told it (`sessions.settle`), for lists; while the total is unknown nobody knows.
+    verdict_state = models.CharField(max_length=12, choices=VerdictState.choices, default=VerdictState.RECORDING)
     s3_base_key = models.CharField(max_length=255, editable=False)
     channels = models.PositiveSmallIntegerField(default=1)
     metadata = models.JSONField(default=dict, blank=True)

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from audio import consents, gaps, headers, manifest, rollups, sessions
 from audio.models import AudioChunk, AudioSession, RecordingConsent, RecordingPolicy
-from audio.states import GapCause
+from audio.states import GapCause, VerdictState
 from calls.serializers import PlatformField
 
 LARGEST_METADATA_BYTES = 16 * 1024
@@ -108,7 +108,7 @@ class ToldGapSerializer(serializers.Serializer[Any]):
 class VerdictSerializer(serializers.Serializer[Any]):
     """Whether all of the recording is here; seconds on its own line."""
 
-    state = serializers.ChoiceField(choices=[state.value for state in manifest.State])
+    state = serializers.ChoiceField(choices=VerdictState.choices)
     gaps = ToldGapSerializer(many=True)
     owed = serializers.ListField(child=serializers.IntegerField())
 
@@ -135,6 +135,7 @@ class SessionInListSerializer(serializers.ModelSerializer[AudioSession]):
             "total_duration_seconds",
             "total_chunks",
             "status",
+            "verdict_state",
             "s3_base_key",
             "channels",
             "metadata",

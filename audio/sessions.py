@@ -226,17 +226,20 @@ def settle(session: AudioSession) -> AudioSession:
     """
     with transaction.atomic():
         session = lock(session)
-        transaction.on_commit(lambda: _keep_at_hand(session))
+        transaction.on_commit(lambda: _keep_at_hand(session), robust=True)
         session.total_duration_seconds = session.chunks.stored().aggregate(sum=Sum("duration_seconds"))["sum"] or 0
         session.save(update_fields=["total_duration_seconds", "updated_at"])
         if session.total_chunks is None:
             return session
         # A chunk beyond the total is here, whatever was said: the recorder counted wrong, or went on.
         _raise_total(session)
-        if owed(session) or session.chunks.unfinished().exists():
+        whole = manifest_of(session)
+        session.verdict_state = whole.state
+        session.save(update_fields=["verdict_state"])
+        if whole.owed or session.chunks.unfinished().exists():
             _move(session, SessionStatus.PROCESSING)
             return session
-        _end(session)
+        _end(session, whole)
     return session
 
 
@@ -284,10 +287,9 @@ def unsettled() -> list[AudioSession]:
     return list(due.order_by("updated_at")[:MOST_SWEPT])
 
 
-def _end(session: AudioSession) -> None:
+def _end(session: AudioSession, whole: Manifest) -> None:
     heard = session.chunks.stored().filter(processing_status=ProcessingStatus.COMPLETED).exists()
     outcome = SessionStatus.COMPLETED if heard or session.total_chunks == 0 else SessionStatus.FAILED
-    whole = manifest_of(session)
     conversations.finish_call(
         tenant_id=session.tenant_id,
         call_id=session.call_id,

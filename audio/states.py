@@ -36,6 +36,14 @@ class JobKind(models.TextChoices):
     TRANSCODING = "transcoding"
 
 
+class VerdictState(models.TextChoices):
+    """Whether all of a recording is here."""
+
+    RECORDING = "recording"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+
+
 class GapCause(models.TextChoices):
     """Why a stretch of the recording has no sound."""
 

@@ -81,6 +81,8 @@ class AuditTrail:
             return response
         try:
             address = request.resolver_match.kwargs if request.resolver_match else {}
+            # What a view was about although its address does not say so.
+            address = {**address, **getattr(request, "about", {})}
             subject = acts.subject_of(act, address, getattr(response, "data", None))
             acts.write(act, actor=actor, subject=subject, via=via)
         except Error as error:

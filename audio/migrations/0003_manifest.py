@@ -96,6 +96,11 @@ class Migration(migrations.Migration):
             name='last_activity_at',
             field=models.DateTimeField(default=django.utils.timezone.now),
         ),
+        migrations.AddField(
+            model_name='audiosession',
+            name='verdict_state',
+            field=models.CharField(choices=[('recording', 'Recording'), ('complete', 'Complete'), ('incomplete', 'Incomplete')], default='recording', max_length=12),
+        ),
         migrations.AlterField(
             model_name='analysisjob',
             name='kind',

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from audio.manifest import DAMAGED, LEFT, TOLERANCE_SECONDS, Gap, Piece, SampleRange, State, lay_out, verdict
+from audio.manifest import DAMAGED, LEFT, TOLERANCE_SECONDS, Gap, Piece, SampleRange, lay_out, verdict
 from audio.states import GapCause
+from audio.states import VerdictState as State
 
 RATE = 16_000
 

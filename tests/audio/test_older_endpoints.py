@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audio.models import AudioChunk
+from crm.models import AuditEntry
 from tests.builders import bearer, do_all_jobs, make_user
 from tests.sound import encode, tone
 
@@ -47,6 +48,12 @@ def test_a_session_is_completed(api, session, how):
     do_all_jobs()
     session.refresh_from_db()
     assert session.status == "completed"
+
+
+def test_what_was_completed_is_written_down(api, session):
+    complete(api, session.pk, 2)
+    entry = AuditEntry.objects.get(act="recording.completed")
+    assert entry.subject == f"recording:{session.pk}"
 
 
 def test_what_is_owed_is_named(api, session):
