@@ -2,13 +2,16 @@
 
 import re
 import subprocess
+import threading
 import wave
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
 import av
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.core import signing
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
@@ -205,10 +208,11 @@ def test_no_sample_is_missing_or_doubled_at_any_joint(page, stack, agent, heard)
 
     # Half a second to each side of every joint lies where it lay when it was played, to a third of a sample.
     joints = [chunk["first_sample"] for chunk in chunks[1:-1]]
-    places = []
-    for joint in joints:
-        for begin in (joint - RATE // 4, joint):
-            places.append((place_of(sound[begin : begin + RATE // 4], heard) - begin) % len(heard))
+    places = [
+        (place_of(sound[begin : begin + RATE // 4], heard) - begin) % len(heard)
+        for joint in joints
+        for begin in (joint - RATE // 4, joint)
+    ]
     assert max(places) - min(places) < 0.34
 
     levels = loudness_of_what_is_high(sound)
@@ -427,6 +431,101 @@ def test_neither_the_heap_nor_what_is_kept_grows_with_the_recording(page):
     assert "Complete" in stop(page)
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_has_no_serious_fault_of_access(browser, stack, theme):
+    context = browser.new_context(
+        base_url=stack.url, viewport={"width": 360, "height": 760}, permissions=["microphone"], color_scheme=theme,
+        bypass_csp=True,
+    )
+    page = context.new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    sign_in(page, stack, "demo-agent", to="/record/")
+    expect(page.locator("#checks")).to_contain_text("You are heard")
+    assert_accessible(page)
+    record(page)
+    wait_for_chunks(page, 1)
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    stop(page)
+    assert_accessible(page)
+    context.close()
+
+
+def test_another_site_s_page_records_with_a_token_alone(context, stack, agent, errors, elsewhere):
+    admin = stack.client("demo-admin")
+    admin.patch("/api/crm/settings", json={"recording": {"allowed_origins": elsewhere.origin}}).raise_for_status()
+    session = agent.post("/api/audio/sessions", json={}).json()
+    token = agent.post(f"/api/audio/sessions/{session['id']}/upload-token").json()["token"]
+    elsewhere.serves(EMBEDDING.format(server=stack.url, session=session["id"], token=token))
+    page = opened(context, errors)
+    page.goto(elsewhere.origin)
+    press(page, "Start recording")
+    page.wait_for_function("told.filter(([name]) => name === 'chunkstored').length >= 3", timeout=40_000)
+    press(page, "Stop recording")
+    wait_until(lambda: told_of(agent, session["id"])[0]["verdict"]["state"] == "complete", what="the last chunk")
+    _, chunks = told_of(agent, session["id"])
+    joined(stack, chunks)
+    told = page.evaluate("told")
+    assert [name for name, _ in told if name != "chunkstored"] == ["recordingstart", "recordingstop"]
+    assert [detail["chunkIndex"] for name, detail in told if name == "chunkstored"][:3] == [0, 1, 2]
+
+
+def test_a_page_of_a_site_that_is_not_allowed_records_nothing(context, stack, agent, elsewhere):
+    admin = stack.client("demo-admin")
+    admin.patch("/api/crm/settings", json={"recording": {"allowed_origins": ""}}).raise_for_status()
+    session = agent.post("/api/audio/sessions", json={}).json()
+    token = agent.post(f"/api/audio/sessions/{session['id']}/upload-token").json()["token"]
+    elsewhere.serves(EMBEDDING.format(server=stack.url, session=session["id"], token=token))
+    page = context.new_page()
+    page.goto(elsewhere.origin)
+    press(page, "Start recording")
+    page.wait_for_function("told.some(([name]) => name === 'recordererror')")
+    assert told_of(agent, session["id"])[1] == []
+
+
+class Elsewhere:
+    """A site of another origin, with one page."""
+
+    def __init__(self):
+        self.page = ""
+        site = self
+
+        class Page(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(site.page.encode())
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        self.origin = f"http://localhost:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def serves(self, page):
+        self.page = page
+
+
+@pytest.fixture
+def elsewhere():
+    site = Elsewhere()
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+
+
+EMBEDDING = """<!doctype html>
+<meta charset="utf-8">
+<script type="module" src="{server}/static/audio/recorder/earshot-recorder.js"></script>
+<earshot-recorder session-id="{session}" token="{token}" chunk-seconds="1"></earshot-recorder>
+<script>
+  const told = [];
+  for (const name of ["recordingstart", "recordingstop", "chunkstored", "recordererror"])
+    addEventListener(name, ({{ detail }}) => told.push([name, detail]));
+</script>
+"""
 REFUSE = """
 navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); };
 navigator.permissions.query = async () => ({ state: "denied" });
@@ -472,6 +571,13 @@ async () => {
   return counts;
 }
 """
+
+
+def assert_accessible(page):
+    found = Axe().run(page).response
+    assert found["passes"]
+    faults = [fault for fault in found["violations"] if fault["impact"] in {"serious", "critical"}]
+    assert faults == []
 
 
 def kept(page):
