@@ -114,6 +114,12 @@ class RetryableAudioError(AudioError):
     retry_after_seconds: int = 2
 
 
+class EventsAway(RetryableAudioError):
+    """What has happened in sessions lately cannot be read for a moment."""
+
+    code = "events_away"
+
+
 class TooManyUploads(RetryableAudioError):
     """More chunks within a minute than one user may send."""
 

@@ -2,7 +2,7 @@
 
 A lane does one call after another in a thread of its own. Who hands it a call waits until it is done, but never
 longer than the lane's patience; while a call hangs, further ones are left out. What is left out or lost must be
-made good by somebody else: the sweep for a dispatch, the snapshot for an announcement.
+made good by somebody else: the sweep for a dispatch, a fresh snapshot for an announcement (`otherwise`).
 """
 
 import threading
@@ -27,12 +27,16 @@ class Lane:
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._is_stuck = False
 
-    def do(self, call: Callable[[], object], *, what: str) -> bool:
-        """Whether the call was done in time. Never raises; what fails is logged under `what`."""
+    def do(self, call: Callable[[], object], *, what: str, otherwise: Callable[[], object] = lambda: None) -> bool:
+        """Whether the call was done in time. Never raises; what fails is logged under `what`.
+
+        `otherwise` is called when the call was left out or failed; not when it is only late.
+        """
         if self._is_stuck or not self._room.acquire(blocking=False):
             log.warning("left_out", lane=self.name, what=what)
+            otherwise()
             return False
-        done = self._thread.submit(self._guarded, call, what)
+        done = self._thread.submit(self._guarded, call, what, otherwise)
         try:
             return done.result(timeout=PATIENCE_SECONDS)
         except Late:
@@ -40,13 +44,14 @@ class Lane:
             log.warning("late", lane=self.name, what=what)
             return False
 
-    def _guarded(self, call: Callable[[], object], what: str) -> bool:
+    def _guarded(self, call: Callable[[], object], what: str, otherwise: Callable[[], object]) -> bool:
         try:
             call()
             return True
         except Exception as error:
             # Whatever the reason, the work this is about has been done and must not be undone by it.
             log.warning("lost", lane=self.name, what=what, error=type(error).__name__)
+            otherwise()
             return False
         finally:
             self._is_stuck = False

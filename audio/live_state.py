@@ -1,14 +1,16 @@
 """What is going on right now, in the Redis that keeps: losing it loses no recording. The one door to
 
 * `audio:events:{session_id}`, a stream, four hours, trimmed: the events, for those who were cut off, and
-  `audio:events:{session_id}:line`, a hash: the epoch and how many events it has had,
+  `audio:events:{session_id}:line`, a hash: the epoch, how many events it has had, and the server that gave them,
 * `audio:session:{session_id}`, a hash, four hours: how the recording stands,
 * `rate_limit:{user_id}:audio_upload`, a counter for a minute,
 * `ws:sessions`, a hash: which socket watches which recording, and `ws:seen`, when each was last heard of.
 """
 
 import secrets
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast
@@ -19,6 +21,8 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
+
+from audio.errors import EventsAway
 
 log = structlog.get_logger("earshot.live_state")
 
@@ -31,6 +35,8 @@ SESSION_KEY = "audio:session:{session_id}"
 RATE_KEY = "rate_limit:{user_id}:audio_upload"
 RATE_SECONDS = 60
 PATIENCE_SECONDS = 0.25
+READING_SECONDS = 1.0
+REST_SECONDS = 1.0
 CONNECTIONS_KEY = "ws:sessions"
 SEEN_KEY = "ws:seen"
 
@@ -42,43 +48,112 @@ return {count, redis.call('TTL', KEYS[1])}
 """
 
 # The number is given and the event appended in one step, so that order in the stream is the order of numbers.
-# When the line has expired or Redis lost it, a new epoch begins and old numbers are no longer comparable.
+# A new epoch begins, and old numbers are no longer comparable, when the line has expired or Redis has lost it; when
+# somebody knows of an event that could not be appended; and when the server is not the one that gave the last number:
+# it may have come back without its last second, and would give the same numbers to other events.
 _APPEND = """
-local epoch = redis.call('HGET', KEYS[2], 'epoch')
-if not epoch then
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local line = redis.call('HMGET', KEYS[2], 'epoch', 'server')
+local epoch = line[1]
+if not epoch or line[2] ~= server or ARGV[5] == '1' then
   epoch = ARGV[2]
-  redis.call('HSET', KEYS[2], 'epoch', epoch)
+  redis.call('HSET', KEYS[2], 'epoch', epoch, 'server', server, 'events', 0)
   redis.call('DEL', KEYS[1])
 end
-local number = redis.call('HINCRBY', KEYS[2], 'events', 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], number .. '-0', 'event', ARGV[1])
+if ARGV[1] ~= '' then
+  local number = redis.call('HINCRBY', KEYS[2], 'events', 1)
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], number .. '-0', 'event', ARGV[1])
+end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
-return epoch .. '-' .. number
+return epoch .. '-' .. redis.call('HGET', KEYS[2], 'events')
+"""
+
+# By the server's own clock: those who write here may have several. Returns the connections that are gone.
+_FORGET = """
+local now = tonumber(redis.call('TIME')[1])
+local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1])
+for _, connection in ipairs(gone) do
+  redis.call('HDEL', KEYS[1], connection)
+  redis.call('ZREM', KEYS[2], connection)
+end
+return #gone
+"""
+_SEE = """
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], redis.call('TIME')[1], ARGV[1])
 """
 
 
-def append_event(session_id: str, event: bytes) -> str:
-    """Append an event and return its `seq`, `{epoch}-{n}`."""
-    keys = [STREAM_KEY.format(session_id=session_id), LINE_KEY.format(session_id=session_id)]
-    seq = _append()(keys=keys, args=[event, secrets.token_hex(4), MOST_EVENTS, LIFE_SECONDS])
-    return cast("bytes", seq).decode()
+def append_event(session_id: str, event: bytes, *, anew: bool = False) -> str:
+    """Append an event, as the first of a new epoch if `anew`, and return its `seq`, `{epoch}-{n}`.
+
+    It is tried once: an answer that got lost does not tell whether the event is there, and it must not come twice.
+    """
+    args: list[bytes | str | int] = [event, secrets.token_hex(4), MOST_EVENTS, LIFE_SECONDS, int(anew)]
+    return cast("bytes", _append()(keys=_keys_of(session_id), args=args)).decode()
+
+
+def begin_anew(session_id: str) -> str:
+    """Begin a new epoch, in which nothing has happened yet. Returns its `seq`, that of the snapshot before it."""
+    return append_event(session_id, b"", anew=True)
 
 
 def latest_seq(session_id: str) -> str | None:
-    """The `seq` of the last event; None when there was none lately."""
-    epoch, events = _client().hmget(LINE_KEY.format(session_id=session_id), "epoch", "events")
+    """The `seq` of the last event; None when there was none lately. Raises EventsAway."""
+    with _reading():
+        epoch, events = _watching_client().hmget(LINE_KEY.format(session_id=session_id), "epoch", "events")
     return f"{cast('bytes', epoch).decode()}-{int(events)}" if epoch and events else None
 
 
 def events_after(session_id: str, seq: str) -> list[tuple[str, bytes]] | None:
-    """The events that followed `seq`, oldest first; None when that cannot be told any more."""
-    latest = latest_seq(session_id)
-    if latest is None or latest.partition("-")[0] != seq.partition("-")[0]:
+    """The events that followed `seq`, oldest first; None when that cannot be told any more. Raises EventsAway.
+
+    An entry's id is its number in the line, so that only what is asked for is read.
+    """
+    stream, line = _keys_of(session_id)
+    known, number = epoch_of(seq), number_of(seq)
+    with _reading():
+        # In one step: an epoch that ended between the two would lend its name to another's events.
+        pipeline = _watching_client().pipeline(transaction=True)
+        pipeline.hmget(line, "epoch", "events")
+        pipeline.xrange(stream, min=f"{number + 1}-0")
+        (epoch, events), entries = pipeline.execute()
+    if not epoch or not events or epoch.decode() != known:
         return None
-    missed = list(_after(session_id, seq))
-    expected = number_of(latest) - number_of(seq)
-    return missed if 0 <= expected <= len(missed) else None
+    missed = [(int(entry_id.partition(b"-")[0]), fields[b"event"]) for entry_id, fields in entries]
+    if [one for one, _ in missed] != list(range(number + 1, int(events) + 1)):
+        return None
+    return [(f"{known}-{one}", event) for one, event in missed] if number <= int(events) else None
+
+
+def see_socket(connection_id: str, session_id: str) -> None:
+    """Write down that this socket is open now, and what it watches; best effort."""
+    with _best_effort("socket_not_noted"):
+        _see()(keys=[CONNECTIONS_KEY, SEEN_KEY], args=[connection_id, session_id])
+
+
+def drop_socket(connection_id: str) -> None:
+    """It has been closed; best effort, for what stays behind is forgotten before long."""
+    with _best_effort("socket_not_noted"):
+        pipeline = _quick_client().pipeline(transaction=True)
+        pipeline.hdel(CONNECTIONS_KEY, connection_id)
+        pipeline.zrem(SEEN_KEY, connection_id)
+        pipeline.execute()
+
+
+def forget_sockets(*, unseen_seconds: int) -> int:
+    """Drop the sockets of which nothing was heard for so long; how many there were."""
+    with _best_effort("sockets_not_forgotten"):
+        return cast("int", _forget()(keys=[CONNECTIONS_KEY, SEEN_KEY], args=[unseen_seconds]))
+    return 0
+
+
+def watchers(session_id: str) -> int | None:
+    """How many sockets watch the session now; None when nobody can tell."""
+    with _best_effort("watchers_not_counted"):
+        return cast("list[bytes]", _quick_client().hvals(CONNECTIONS_KEY)).count(session_id.encode())
+    return None
 
 
 def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> None:
@@ -101,6 +176,10 @@ def count_upload(user_id: int) -> tuple[int, int] | None:
         log.warning("upload_not_counted", error=type(error).__name__)
         return None
     return count, max(seconds, 1)
+
+
+def epoch_of(seq: str) -> str:
+    return seq.partition("-")[0]
 
 
 def number_of(seq: str) -> int:
@@ -136,17 +215,47 @@ def check() -> list[str]:
     return [setting for setting, there in kept.items() if not there]
 
 
-def _after(session_id: str, seq: str) -> Iterator[tuple[str, bytes]]:
-    """An entry's id is its number in the line, so that only what is asked for is read."""
-    epoch, number = seq.partition("-")[0], number_of(seq)
-    entries: Any = _client().xrange(STREAM_KEY.format(session_id=session_id), min=f"{number + 1}-0")
-    for entry_id, fields in entries:
-        yield f"{epoch}-{entry_id.decode().partition('-')[0]}", fields[b"event"]
+def _keys_of(session_id: str) -> list[str]:
+    return [STREAM_KEY.format(session_id=session_id), LINE_KEY.format(session_id=session_id)]
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """For sockets. Once Redis has not answered one of them, the others do not wait for it for a moment."""
+    if time.monotonic() < _rest["until"]:
+        raise EventsAway("Redis did not answer a moment ago.")
+    try:
+        yield
+    except redis.RedisError as error:
+        if isinstance(error, redis.TimeoutError):
+            _rest["until"] = time.monotonic() + REST_SECONDS
+        raise EventsAway("Redis does not answer.") from error
+
+
+_rest = {"until": 0.0}
+
+
+@contextmanager
+def _best_effort(event: str) -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        log.warning(event, error=type(error).__name__)
 
 
 @cache
 def _append() -> Script:
-    return _client().register_script(_APPEND)
+    return _appending_client().register_script(_APPEND)
+
+
+@cache
+def _see() -> Script:
+    return _quick_client().register_script(_SEE)
+
+
+@cache
+def _forget() -> Script:
+    return _quick_client().register_script(_FORGET)
 
 
 @cache
@@ -157,6 +266,25 @@ def _count() -> Script:
 @cache
 def _client() -> redis.Redis:
     return redis.Redis.from_url(settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+@cache
+def _appending_client() -> redis.Redis:
+    """One that tries nothing twice."""
+    return redis.Redis.from_url(
+        settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+    )
+
+
+@cache
+def _watching_client() -> redis.Redis:
+    """For a socket's reading: patient enough for a long replay, and no longer."""
+    return redis.Redis.from_url(
+        settings.EARSHOT_REDIS_URL,
+        socket_timeout=READING_SECONDS,
+        socket_connect_timeout=READING_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 @cache

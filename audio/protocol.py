@@ -4,14 +4,26 @@ Every frame is a JSON object `{"type", "seq", "session_id", "at", …}`. `seq` i
 """
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, Final
 
 import orjson
 
 CLOSE_FORBIDDEN: Final = 4403
+# Of RFC 6455 and its registry: against the rules of the house; come again later.
+CLOSE_FLOODED: Final = 1008
+CLOSE_TRY_LATER: Final = 1013
 LARGEST_FRAME_BYTES: Final = 4096
+# A page sends three frames a minute; one that has slept or is being tried out, a handful at once.
+FRAMES_AT_ONCE: Final = 40
+FRAMES_PER_SECOND: Final = 10
+# So many beyond that, without a pause in which the allowance fills up, are no mistake any more.
+MOST_EXCESS: Final = 1000
+COMPLAIN_EVERY_SECONDS: Final = 1.0
 
 _SEQ = re.compile(r"[0-9a-f]{8}-[0-9]{1,12}\Z")
 
@@ -40,9 +52,47 @@ class Resume:
     seq: str
 
 
+class Verdict(Enum):
+    """What is to be done with a frame that has come: answer it, say that it is too many, drop it, close the socket."""
+
+    TAKE = auto()
+    COMPLAIN = auto()
+    DROP = auto()
+    CLOSE = auto()
+
+
+class Allowance:
+    """How many frames one socket may send: FRAMES_AT_ONCE, and FRAMES_PER_SECOND grow again. `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left = float(FRAMES_AT_ONCE)
+        self._at = clock()
+        self._excess = 0
+        self._complained_at: float | None = None
+
+    def judge(self) -> Verdict:
+        """Of one more frame."""
+        now = self._clock()
+        self._left = min(FRAMES_AT_ONCE, self._left + (now - self._at) * FRAMES_PER_SECOND)
+        self._at = now
+        if self._left >= FRAMES_AT_ONCE:
+            self._excess = 0
+        if self._left >= 1:
+            self._left -= 1
+            return Verdict.TAKE
+        self._excess += 1
+        if self._excess > MOST_EXCESS:
+            return Verdict.CLOSE
+        if self._complained_at is not None and now - self._complained_at < COMPLAIN_EVERY_SECONDS:
+            return Verdict.DROP
+        self._complained_at = now
+        return Verdict.COMPLAIN
+
+
 def parse(text: str | None) -> Ping | ChunkUploaded | Resume:
     """A client's frame; raises BadFrame."""
-    if text is None or len(text.encode()) > LARGEST_FRAME_BYTES:
+    if text is None or len(text.encode(errors="surrogatepass")) > LARGEST_FRAME_BYTES:
         raise BadFrame("bad_frame", f"Send JSON text of at most {LARGEST_FRAME_BYTES} bytes.")
     try:
         frame = orjson.loads(text)
@@ -59,6 +109,18 @@ def parse(text: str | None) -> Ping | ChunkUploaded | Resume:
             raise BadFrame("bad_seq", 'A resume frame needs the "seq" of the last event that arrived.')
         case _:
             raise BadFrame("unknown_type", 'The types are "ping", "resume" and "chunk_uploaded".')
+
+
+def too_many_frames() -> BadFrame:
+    return BadFrame(
+        "too_many_frames",
+        f"Send at most {FRAMES_PER_SECOND} frames a second. Those beyond it are not answered; a flood ends the socket.",
+    )
+
+
+def unavailable() -> BadFrame:
+    """To a `resume` that cannot be answered now."""
+    return BadFrame("unavailable", "Events cannot be read for a moment. A snapshot follows as soon as they can.")
 
 
 def frame(kind: str, session_id: str, at: datetime, **content: Any) -> dict[str, Any]:

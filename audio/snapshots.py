@@ -4,7 +4,9 @@ import uuid
 from typing import Any, TypedDict
 
 from audio import sessions
+from audio.models import AudioSession
 from audio.serializers import ChunkSerializer, SessionSerializer
+from audio.told import Standing
 from calls import conversations
 from calls.documents import Segment
 from calls.errors import UnknownCall
@@ -24,6 +26,12 @@ def of(user: Any, session_id: uuid.UUID) -> Snapshot:
         chunks=[dict(chunk) for chunk in ChunkSerializer(session.chunks.stored(), many=True).data],
         segments=_said(user, session.call_id),
     )
+
+
+def standing_of(session: AudioSession) -> Standing:
+    """How far the session and each of its chunks have come, by their rows."""
+    chunks = session.chunks.stored().values_list("chunk_index", "processing_status", "analysed_at", "transcribed_at")
+    return Standing.of_rows(session.status, session.total_chunks, chunks.order_by())
 
 
 def _said(user: Any, call_id: str) -> list[Segment]:

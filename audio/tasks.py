@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from audio import chunks, hearing, objects, progress, rollups
+from audio import chunks, hearing, objects, progress, rollups, sockets
 
 
 @shared_task(name="audio.analyse_chunk", queue="analysis", bind=True)
@@ -42,3 +42,8 @@ def end_abandoned_sessions() -> None:
 @shared_task(name="audio.remove_orphaned_objects", queue="storage")
 def remove_orphaned_objects() -> None:
     objects.remove_orphans()
+
+
+@shared_task(name="audio.forget_dead_sockets", queue="storage")
+def forget_dead_sockets() -> None:
+    sockets.forget_dead()

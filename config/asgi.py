@@ -1,12 +1,23 @@
 """The door for requests and sockets: `uvicorn config.asgi:application`."""
 
+import logging
 import os
+import warnings
 from typing import Any, cast
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
+from config import watching
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Static files are read piece by piece in a thread, which is what the warning says and costs nothing here: a browser
+# asks for each once, since its name changes with its content.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+# Any other leaves as a line of the log, like everything else.
+logging.captureWarnings(capture=True)
+# Before Django reads which middleware stands around its views.
+watching.start("web")
 django_application = get_asgi_application()
 
 # What follows needs the apps that get_asgi_application has just loaded.

@@ -1,30 +1,45 @@
 """The door for tasks: `celery -A config worker -Q analysis`, `celery -A config beat`."""
 
+import logging
 import os
 import signal
+import warnings
 from typing import Any
 
 import structlog
 from celery import Celery, signals
 
-from config import heartbeat
+from config import heartbeat, watching
 from config.stack.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# What Celery warns root of is what a message could make a worker do. Ours are JSON with an id in it, and a task is
+# found by its name; whoever runs everything as root, as in a container, has chosen to.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
+logging.captureWarnings(capture=True)
 
 app = Celery("earshot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+@signals.celeryd_init.connect
+def watch_errors_of_tasks(**_: Any) -> None:
+    # Before the worker forks: its children have built what runs their tasks by the time that they can say anything.
+    watching.watch_errors("worker")
+
+
 @signals.worker_process_init.connect
 def tie_to_worker(**_: Any) -> None:
     # A pool process whose worker was killed would sit there for ever, holding its memory and its task.
     end_with_parent(signal.SIGKILL)
+    watching.watch_traces("worker")
 
 
 @signals.beat_init.connect
 def note_the_beat(**_: Any) -> None:
+    watching.start("beat")
     signals.after_task_publish.connect(heartbeat.note, weak=False)
 
 

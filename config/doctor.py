@@ -4,6 +4,8 @@
    its own, waits for all until one deadline, and makes a finding of whatever goes wrong.
 2. The checks follow in the order in which they are shown: settings, servers, what is in the servers, clocks, this
    machine, and who works.
+3. A server that is away is told once, with the setting that names it. What asks it something is then not looked at:
+   it would only say the same again.
 """
 
 import ipaddress
@@ -13,10 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +41,7 @@ from config.stack.binaries import Kind
 from config.stack.place import COMFORTABLE_FREE_BYTES, GIBIBYTE, LEAST_FREE_BYTES
 from config.stores import CHECKS as STORES
 from crm.audit import sealing
+from metrics import archive
 
 # MongoDB's driver looks for a server for five seconds before it gives up.
 DEADLINE_SECONDS = 8.0
@@ -50,6 +54,19 @@ SHORTEST_SECRET_KEY = 32
 _ASKED = 3
 # A worker on a busy machine takes its time to say that it is there.
 _WORKERS_SECONDS = 2.0
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_SCHEMES = {"mongodb", "mongodb+srv", "redis", "rediss"}
+# What drivers say → what it means.
+_CAUSES = {
+    ("refused",): "nothing listens there",
+    ("wrongpass", "noauth", "authentication", "password"): "it refuses our name or password",
+    ("timed out", "timeout", "timedout", "couldn't get a connection"): "no answer in time",
+    ("not known", "getaddrinfo", "resolve host", "no address associated", "failure in name"): "there is no such host",
+    ("could not connect", "connection error"): "nothing answers there",
+    ("invalid uri", "invalid endpoint", "must specify one of", "must begin with", "port could not be cast"): (
+        "the setting cannot be read as an address"
+    ),
+}
 _SEALS = "See that 'Seal the audit log' is enabled among the periodic tasks, then what manage.py verify_audit says."
 _START = "Start everything with `make run`, or name a server of your own in {} (docs/settings.md)."
 
@@ -58,15 +75,20 @@ class State(StrEnum):
     OK = "ok"
     WARNING = "warning"
     ERROR = "error"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check has found, in a sentence, and what to do about it unless all is well."""
+    """What a check has found, in a sentence, and what to do about it unless all is well.
+
+    `is_away` of a server: nothing can be asked of it.
+    """
 
     state: State
     said: str
     cure: str = ""
+    is_away: bool = False
 
 
 # Tasks name their queues. Loaded here, because two checks at once would each find only some of them.
@@ -76,17 +98,26 @@ Check = Callable[[], Iterable[Finding]]
 ok = partial(Finding, State.OK)
 warning = partial(Finding, State.WARNING)
 error = partial(Finding, State.ERROR)
+skipped = partial(Finding, State.SKIPPED)
 
 
 def examine(checks: dict[str, Check], *, deadline_seconds: float = DEADLINE_SECONDS) -> Iterator[tuple[str, Finding]]:
     """Run the checks side by side and yield their names and findings in the order of `checks`."""
+    needs = needed_servers()
+    away: set[str] = set()
     under_way = {name: _begin(check) for name, check in checks.items()}
     ends = time.monotonic() + deadline_seconds
     for name, answer in under_way.items():
+        if (server := needs.get(name)) in away:
+            yield name, skipped(f"not looked at: {server} is away")
+            continue
         try:
             findings = answer.result(timeout=max(ends - time.monotonic(), 0))
         except Late:
-            findings = [error(f"no answer in {deadline_seconds:.0f} s", "See whether the server hangs, and its log.")]
+            said, cure = f"no answer in {deadline_seconds:.0f} s", "See whether the server hangs, and its log."
+            findings = [error(said, cure, is_away=True)]
+        if any(finding.is_away for finding in findings):
+            away.add(name)
         for finding in findings:
             yield name, finding
 
@@ -99,7 +130,7 @@ def _begin(check: Check) -> "Future[list[Finding]]":
             answer.set_result(list(check()))
         except Exception as failed:
             # Whatever a driver raises, it is this check alone that failed.
-            answer.set_result([error(_first_words(failed), "See the server's own line above, and its log.")])
+            answer.set_result([error(cause_of(failed), "See the server's own line above, and its log.")])
         finally:
             connection.close()
 
@@ -119,6 +150,11 @@ def check_settings() -> Iterator[Finding]:
 def insecure_settings() -> Iterator[Finding]:
     """What is fit for one machine and not for a network."""
     url = urlsplit(settings.EARSHOT_URL)
+    is_address = url.scheme in {"http", "https"} and url.hostname
+    if not is_address:
+        yield error(
+            "EARSHOT_URL cannot be read as an address", "Set it to how people reach Earshot: https://calls.example"
+        )
     reached_from_elsewhere = not (_is_loopback(url.hostname) and _is_loopback(settings.EARSHOT_HOST))
     if len(settings.SECRET_KEY) < SHORTEST_SECRET_KEY:
         yield warning(
@@ -128,7 +164,7 @@ def insecure_settings() -> Iterator[Finding]:
     recordings: Any = settings.STORAGES["recordings"]
     if recordings["OPTIONS"]["secret_key"] == "earshot":  # noqa: S105 - the default
         yield warning("EARSHOT_S3_SECRET_KEY is the default", "Set the object store's own key.")
-    if url.scheme != "https" and reached_from_elsewhere:
+    if is_address and url.scheme != "https" and reached_from_elsewhere:
         yield warning(
             "passwords and recordings travel unencrypted: EARSHOT_URL does not begin with https://",
             "Put a proxy with a certificate in front, and set EARSHOT_URL to its address.",
@@ -151,7 +187,8 @@ def insecure_settings() -> Iterator[Finding]:
         )
     for name in ("EARSHOT_MONGODB_URL", "EARSHOT_REDIS_URL", "EARSHOT_CACHE_URL"):
         server = urlsplit(getattr(settings, name))
-        if not server.password and not _is_loopback(server.hostname):
+        # What is no address of such a server is told where the server is looked for.
+        if server.scheme in _SCHEMES and not server.password and not _is_loopback(server.hostname):
             yield warning(f"{name} names a server elsewhere without a password", "Give the server a password.")
 
 
@@ -161,7 +198,7 @@ def check_server(kind: Kind, ping: Callable[[], object], version: Callable[[], s
         took = min(_seconds(ping) for _ in range(_ASKED))
     except Exception as failed:
         # Each driver has its own kinds of failure, and they mean the same here.
-        yield error(_first_words(failed), _START.format(kind.variable))
+        yield error(cause_of(failed), _START.format(kind.variable), is_away=True)
         return
     answers = f"answers in {took * 1000:.1f} ms"
     if version is None:
@@ -178,7 +215,32 @@ def check_server(kind: Kind, ping: Callable[[], object], version: Callable[[], s
 def check_cache() -> Iterator[Finding]:
     """Without it everything goes on, only slower."""
     for finding in check_server(redis.CACHE, lambda: cache.get("ping")):
-        yield Finding(min(finding.state, State.WARNING, key=list(State).index), finding.said, finding.cure)
+        yield replace(finding, state=min(finding.state, State.WARNING, key=list(State).index))
+
+
+def check_objects() -> Iterator[Finding]:
+    """The server and its keys; whether the bucket is there is asked of its own."""
+    return _check_keys(check_server(objects.KIND, _ping_objects), _ping_objects, "EARSHOT_S3")
+
+
+def check_archive() -> Iterator[Finding]:
+    """Its bucket, and its server and keys where they are others than the recordings'."""
+    return _check_keys(check_store(archive.check), archive.ping, "EARSHOT_ARCHIVE")
+
+
+def _check_keys(findings: Iterable[Finding], ping: Callable[[], object], prefix: str) -> Iterator[Finding]:
+    """The findings, or that the store refuses the keys: that does not pass by itself, and starting it is no cure."""
+    try:
+        ping()
+    except Exception as failed:
+        if _http_status_of(failed) in _REFUSED:
+            cure = f"Set {prefix}_ACCESS_KEY and {prefix}_SECRET_KEY to the store's own."
+            yield error("the store refuses the key", cure, is_away=True)
+            return
+        if _http_status_of(failed) is None:
+            yield error(cause_of(failed), _START.format(f"{prefix}_ENDPOINT"), is_away=True)
+            return
+    yield from findings
 
 
 def check_migrations() -> Iterator[Finding]:
@@ -226,7 +288,7 @@ def check_engine(load: Callable[[], object], title: str) -> Iterator[Finding]:
         yield ok(f"{title} loads in {_seconds(load):.1f} s")
     except Exception as failed:
         # Missing weights, a library for another processor, too little memory: the words say which.
-        yield error(f"{title}: {_first_words(failed)}", "`make install` puts the models in their place.")
+        yield error(f"{title}: {cause_of(failed)}", "`make install` puts the models in their place.")
 
 
 def check_disk() -> Iterator[Finding]:
@@ -289,6 +351,15 @@ def _depth(channel: Any, queue: str) -> int:
         return 0
 
 
+def _ping_objects() -> None:
+    try:
+        blobs.ping()
+    except Exception as failed:
+        # A server without the bucket is there all the same. The door knows the driver's errors, not we.
+        if _http_status_of(failed) != HTTPStatus.NOT_FOUND:
+            raise
+
+
 def _ping_postgresql() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -320,9 +391,25 @@ def _seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _first_words(failed: Exception) -> str:
-    lines = str(failed).strip().splitlines()
-    return (lines[0] if lines else type(failed).__name__)[:100]
+def cause_of(failed: BaseException) -> str:
+    """Why something failed, in a few words of ours where the drivers' are known; theirs hold addresses and dumps."""
+    said = str(failed)
+    for signs, words in _CAUSES.items():
+        if any(sign in said.lower() for sign in signs):
+            return words
+    first = next(iter(said.strip().splitlines()), "")
+    # A driver that shows its inner state in braces has nothing more to say to people there.
+    return first.partition("{")[0].partition("<")[0].strip(" ,:-")[:100] or type(failed).__name__
+
+
+def _http_status_of(failed: BaseException | None) -> int | None:
+    """With what an object store has refused, also where its door has made an error of its own of it."""
+    while failed is not None:
+        answer = getattr(failed, "response", None)
+        if isinstance(answer, dict):
+            return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) or None
+        failed = failed.__cause__
+    return None
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -338,9 +425,10 @@ CHECKS: dict[str, Check] = {
     "MongoDB": partial(check_server, mongodb.KIND, store.ping, store.version),
     "Redis": partial(check_server, redis.DURABLE, live_state.ping, live_state.version),
     "Cache": check_cache,
-    "Object store": partial(check_server, objects.KIND, blobs.clock),
+    "Object store": check_objects,
     "Migrations": check_migrations,
     **{name: partial(check_store, missing) for name, missing in STORES.items()},
+    "Archive": check_archive,
     "Redis as a store": check_keeping,
     "Audit log": check_audit_log,
     "Clock of PostgreSQL": partial(check_clock, _clock_of_postgresql),
@@ -354,3 +442,28 @@ CHECKS: dict[str, Check] = {
     "Beat": check_beat,
     "Queues": check_queues,
 }
+
+
+def needed_servers() -> dict[str, str]:
+    """Check → the server without which it has nothing to say."""
+    needs = {
+        "Migrations": "PostgreSQL",
+        "Calls": "MongoDB",
+        "Bucket": "Object store",
+        "Schedules": "PostgreSQL",
+        "Redis as a store": "Redis",
+        "Audit log": "PostgreSQL",
+        "Clock of PostgreSQL": "PostgreSQL",
+        "Clock of MongoDB": "MongoDB",
+        "Clock of Redis": "Redis",
+        "Clock of the objects": "Object store",
+        "Workers": "Redis",
+        "Beat": "Cache",
+        "Queues": "Redis",
+    }
+    of_archive, of_recordings = (_server_of(settings.STORAGES[alias]) for alias in ("archive", "recordings"))
+    return {**needs, "Archive": "Object store"} if of_archive == of_recordings else needs
+
+
+def _server_of(storage: Any) -> tuple[str, ...]:
+    return tuple(storage["OPTIONS"][name] for name in ("endpoint_url", "access_key", "secret_key"))

@@ -6,18 +6,27 @@ before it and while it comes in:
 1. whether a browser sends it from another site's page with our cookie,
 2. how long it is: by Content-Length, and by counting where there is none,
 3. how slowly it comes.
+
+What is turned away is logged and counted like any other request, by its shape alone: never a byte of what it held.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from config.errors import shape
+from config.logs import request_id_of
+from config.security import headers_of_every_answer
 from crm import origins
+from metrics import timings
+
+log = structlog.get_logger("earshot.gate")
 
 # How much of a refused body is read, and thrown away, so that the answer is heard.
 DRAIN_BYTES = 64 * 2**20
@@ -47,6 +56,14 @@ class Refusal:
     message: str
 
 
+@dataclass(slots=True)
+class Came:
+    """What has come of a request so far."""
+
+    began: float = field(default_factory=time.perf_counter)
+    received: int = 0
+
+
 class Gate:
     """ASGI middleware. `trusted_origins` are those of other sites whose pages may send our cookie along."""
 
@@ -65,17 +82,18 @@ class Gate:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        came = Came()
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"")
         if declared and not declared.isdigit():
-            await _refuse(scope, receive, send, Refusal(400, "malformed", "Content-Length is no number."))
+            await _refuse(scope, receive, send, came, Refusal(400, "malformed", "Content-Length is no number."))
         elif declared and int(declared) > self.limits.body_bytes:
-            await _refuse(scope, receive, send, self.too_large)
+            await _refuse(scope, receive, send, came, self.too_large)
         elif scope["method"] not in SAFE_METHODS and self._is_from_elsewhere(headers):
             message = "Another site's page sent this with your cookie. Only our own pages may."
-            await _refuse(scope, receive, send, Refusal(403, "cross_site", message))
+            await _refuse(scope, receive, send, came, Refusal(403, "cross_site", message))
         else:
-            await self._let_in(scope, receive, send)
+            await self._let_in(scope, receive, send, came)
 
     def _is_from_elsewhere(self, headers: dict[bytes, bytes]) -> bool:
         """Whether a browser says that it sends our cookie for another site. Programs say nothing of the kind."""
@@ -86,15 +104,14 @@ class Gate:
             return False
         return origins.is_from_elsewhere(fetch_site=told[b"sec-fetch-site"], origin=told[b"origin"], host=told[b"host"])
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, came: Came) -> None:
         refusal: Refusal | None = None
         is_whole = False
         loop = asyncio.get_running_loop()
         ends = loop.time() + self.limits.body_seconds
 
         async def receive_in_bounds() -> Message:
-            nonlocal received, refusal, is_whole
+            nonlocal refusal, is_whole
             if is_whole:
                 if scope["method"] not in SAFE_METHODS:
                     # What is being changed is changed to its end, and written down, whoever hangs up meanwhile.
@@ -107,9 +124,9 @@ class Gate:
             except TimeoutError:
                 refusal = self.too_slow
                 return {"type": "http.disconnect"}
-            received += len(message.get("body", b""))
+            came.received += len(message.get("body", b""))
             is_whole = not message.get("more_body")
-            if received > self.limits.body_bytes:
+            if came.received > self.limits.body_bytes:
                 refusal = self.too_large
                 # Django drops the request without an answer, as if the client had gone; the answer is ours.
                 return {"type": "http.disconnect"}
@@ -122,17 +139,21 @@ class Gate:
         await self.app(scope, receive_in_bounds, send_unless_refused)
         if refusal is not None:
             may_drain = refusal is self.too_large and not is_whole
-            await _refuse(scope, receive if may_drain else _nothing_more, send, refusal)
+            await _refuse(scope, receive if may_drain else _nothing_more, send, came, refusal)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, came: Came, refusal: Refusal) -> None:
     """Answer, and read on for a little: a client that sends before it reads would only see a reset otherwise."""
+    request_id = request_id_of(dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1"))
+    _note(scope, came, refusal, request_id)
     body = orjson.dumps(shape(refusal.code, refusal.message, path=scope["path"]))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         # The rest of the body is not read, so the connection cannot be used again.
         (b"connection", b"close"),
+        (b"x-request-id", request_id.encode()),
+        *((name.lower().encode(), value.encode()) for name, value in headers_of_every_answer(scope["path"]).items()),
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -140,6 +161,21 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) 
         async with asyncio.timeout(DRAIN_SECONDS):
             await _drain(receive)
     await send({"type": "http.response.body", "body": b""})
+
+
+def _note(scope: Scope, came: Came, refusal: Refusal, request_id: str) -> None:
+    seconds = time.perf_counter() - came.began
+    timings.record(f"gate.{refusal.code}", seconds, failed=True)
+    log.info(
+        "request_refused",
+        request_id=request_id,
+        method=scope["method"],
+        path=scope["path"],
+        status=refusal.status,
+        code=refusal.code,
+        bytes=came.received,
+        ms=round(seconds * 1000, 1),
+    )
 
 
 async def _nothing_more() -> Message:

@@ -90,6 +90,11 @@ def _without_sign_in_links(logger: Any, method: str, line: str) -> str:
     return _SIGN_IN_LINK.sub(r"\1…", line)
 
 
+def request_id_of(given: str) -> str:
+    """The caller's own id for their request when it is sane, else one of ours."""
+    return given if _SAFE_REQUEST_ID.match(given) else uuid.uuid4().hex
+
+
 class RequestLog:
     """Gives each request an id (the caller's `X-Request-ID` when it is sane), times it and writes one line.
 
@@ -100,8 +105,7 @@ class RequestLog:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _SAFE_REQUEST_ID.match(given) else uuid.uuid4().hex
+        request_id = request_id_of(request.headers.get("X-Request-ID", ""))
         began = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)

@@ -53,6 +53,7 @@ def defaults() -> list[Default]:
         Default(
             "Remove objects that nobody knows", "audio.remove_orphaned_objects", crontab="40 3 * * *", expires=3600
         ),
+        Default("Forget sockets whose server died", "audio.forget_dead_sockets", every=60, expires=60),
         Default("Forget failed sign-ins that no longer count", "crm.sweep_sign_ins", every=window, expires=window),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]

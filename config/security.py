@@ -22,6 +22,30 @@ PERMISSIONS_POLICY = (
 )
 
 
+def policies_for(path: str) -> dict[str, str]:
+    """The policies that an answer under this path carries unless it has its own."""
+    policies = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Permissions-Policy": PERMISSIONS_POLICY}
+    # Scripts and styles may be used by the pages that embed us; what we tell about anybody may not.
+    if not path.startswith(settings.STATIC_URL):
+        policies["Cross-Origin-Resource-Policy"] = "same-origin"
+        # Nor is it kept by a browser that the next person uses.
+        policies["Cache-Control"] = "no-store"
+    return policies
+
+
+def headers_of_every_answer(path: str) -> dict[str, str]:
+    """The policies and what Django's own middleware adds, for an answer that is given in front of Django."""
+    added = {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": settings.X_FRAME_OPTIONS,
+        "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+        "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+    }
+    if settings.SECURE_HSTS_SECONDS:
+        added["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return {**policies_for(path), **added}
+
+
 class SecurityHeaders:
     """Adds the policies to every answer; Django's own middleware adds the rest."""
 
@@ -30,13 +54,8 @@ class SecurityHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
-        # Scripts and styles may be used by the pages that embed us; what we tell about anybody may not.
-        if not request.path.startswith(settings.STATIC_URL):
-            response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-            # Nor is it kept by a browser that the next person uses.
-            response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in policies_for(request.path).items():
+            response.headers.setdefault(name, value)
         return response
 
 

@@ -99,16 +99,20 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Who watches from elsewhere, see config/watching; empty is nobody.
+EARSHOT_OTLP_ENDPOINT = environment.text("EARSHOT_OTLP_ENDPOINT", "")
+EARSHOT_SENTRY_DSN = environment.text("EARSHOT_SENTRY_DSN", "")
 LOGGING = logging_settings(level=environment.text("EARSHOT_LOG_LEVEL", "INFO"))
 
 # --- People ---
 AUTH_USER_MODEL = "crm.User"
 AUTHENTICATION_BACKENDS = ["crm.browser_sessions.PeopleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "crm.passwords.LongEnough", "OPTIONS": {"min_length": 12}},
+    {"NAME": "crm.passwords.NotOnesOwnName"},
+    {"NAME": "crm.passwords.NotCommon"},
     {"NAME": "crm.passwords.LengthLimit"},
 ]
 # How long a link to choose a password is good.
@@ -225,6 +229,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Two fields are called status, and mean a recording's and a call's.
+    "ENUM_NAME_OVERRIDES": {"SessionStatusEnum": "audio.states.SessionStatus"},
 }
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
 # form fields around a chunk of the largest size.
@@ -243,6 +249,9 @@ CHANNEL_LAYERS = {
     }
 }
 
+# An open socket is pinged so often, and dropped when no answer comes for as long again. The launcher passes it on to
+# the web server, which alone hears it.
+EARSHOT_PING_SECONDS = environment.integer("EARSHOT_PING_SECONDS", 20)
 # How long somebody whose rights have ended may go on watching.
 EARSHOT_RIGHTS_SECONDS = environment.integer("EARSHOT_RIGHTS_SECONDS", 30)
 

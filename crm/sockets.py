@@ -104,7 +104,11 @@ class _Visit:
             # Rights ended while the act was being written down.
             return
         self._is_closed = message["type"] == "websocket.close"
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError:
+            # The line was cut. The server tells the consumer so in its own time, after what it has received before.
+            self._is_closed = True
 
     async def _is_written_down(self) -> bool:
         """Whether the audit log has it; what cannot be written down is not shown."""

@@ -16,12 +16,12 @@ def ticket_of(user):
     return bearer(user).post("/api/tickets").json()["ticket"]
 
 
-def visit(address, story=None, *, headers=OWN_HOST[:1]):
+def visit(address, story=None, *, headers=OWN_HOST[:1], application=None):
     """Knock at a socket. None when it is refused, else what the story returns, told by `await story(socket)`."""
     path, _, query = address.partition("?")
     scope = {"type": "websocket", "path": unquote(path), "query_string": query.encode(), "headers": headers}
     # The static files are collected by then, and no sooner.
-    application = import_string("config.asgi.application")
+    application = application or import_string("config.asgi.application")
 
     async def conversation():
         socket = ApplicationCommunicator(application, scope)
@@ -29,10 +29,12 @@ def visit(address, story=None, *, headers=OWN_HOST[:1]):
         answer = await socket.receive_output(timeout=PATIENCE_SECONDS)
         if answer["type"] != "websocket.accept":
             return None
-        result = await story(socket)
-        await socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await socket.wait(timeout=PATIENCE_SECONDS)
-        return result
+        try:
+            return await story(socket)
+        finally:
+            # Also when the story ends badly: what is left running would hold up the loop, and so the test.
+            await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+            await socket.wait(timeout=PATIENCE_SECONDS)
 
     return async_to_sync(conversation)()
 

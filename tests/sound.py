@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
-SPEECH = Path(__file__).with_name("speech") / "reading.ogg"
+SPEECH = Path(__file__).resolve().parent.parent / "crm" / "speech" / "reading.ogg"
 
 # Extension → FFmpeg's muxer and the codec people's files of that kind hold.
 MUXERS = {

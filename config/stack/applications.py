@@ -24,7 +24,13 @@ _WEB = (
     # Twice the largest frame there is, and read whole before anybody can refuse it: by itself it would be 16 MiB.
     "--ws-max-size",
     "8192",
+    # A peer that is gone without a word answers no ping.
+    "--ws-ping-interval",
+    "{ping}",
+    "--ws-ping-timeout",
+    "{ping}",
 )
+_PING_SECONDS = "20"
 
 # Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself.
 _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
@@ -43,7 +49,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
 
 def applications(place: Place, environment: Mapping[str, str], *, host: str, port: int) -> list[Program]:
     """The table's rows for this data directory and address."""
-    blanks = {"host": host, "port": str(port)}
+    blanks = {"host": host, "port": str(port), "ping": environment.get("EARSHOT_PING_SECONDS") or _PING_SECONDS}
     more = {"web": _trusting(environment.get("EARSHOT_PROXIES", ""))}
     return [
         Program(

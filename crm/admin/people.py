@@ -129,7 +129,10 @@ class TokenAdmin(TenantScoped):
     def searched(self, request: HttpRequest, rows: QuerySet[Token], term: str) -> QuerySet[Token]:
         return rows.filter(user__username__startswith=term)
 
-    @admin.action(description="Revoke at once")
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_authenticated and request.user.may("people.manage"))
+
+    @admin.action(description="Revoke at once", permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[Token]) -> None:
         for token in chosen:
             tokens.revoke(token)

@@ -4,14 +4,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audio import progress
+from audio import progress, sockets
 from audio.errors import ChunkBusy
 from audio.models import AnalysisJob, AudioChunk, AudioSession
+from crm.admin import words
 from crm.admin.scoping import TenantScoped
 from crm.models import User
 
@@ -37,13 +37,13 @@ def as_uuid(term: str) -> uuid.UUID | None:
         return None
 
 
-def list_link(words: str, page: str, **lookups: object) -> SafeString:
+def list_link(text: str, page: str, **lookups: object) -> SafeString:
     query = {name: str(value) for name, value in lookups.items()}
-    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_changelist", query=query), words)
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_changelist", query=query), text)
 
 
-def row_link(words: object, page: str, pk: object) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), words)
+def row_link(text: object, page: str, pk: object) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
 
 
 @admin.register(AudioSession)
@@ -57,7 +57,7 @@ class SessionAdmin(TenantScoped):
     lookups = frozenset({"status__exact", "created_at__gte", "created_at__lt", "user__id__exact", "call_id__exact"})
     search_fields = ("id",)
     search_help_text = "Session id, call id, reference or username, whole"
-    readonly_fields = ("chunks", "jobs", "on_page")
+    readonly_fields = ("chunks", "jobs", "watched_by", "on_page")
 
     def searched(self, request: HttpRequest, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
         return sessions_meant(rows, term)
@@ -68,7 +68,7 @@ class SessionAdmin(TenantScoped):
 
     @admin.display(description="Duration")
     def duration(self, session: AudioSession) -> str:
-        return f"{session.total_duration_seconds:.1f} s"
+        return words.duration(session.total_duration_seconds)
 
     @admin.display(description="Chunks")
     def chunks(self, session: AudioSession) -> SafeString:
@@ -77,6 +77,10 @@ class SessionAdmin(TenantScoped):
     @admin.display(description="Jobs")
     def jobs(self, session: AudioSession) -> SafeString:
         return list_link("Jobs", "audio_analysisjob", chunk__session__id__exact=session.pk)
+
+    @admin.display(description="Watched by", empty_value="unknown for a moment")
+    def watched_by(self, session: AudioSession) -> int | None:
+        return sockets.watchers(session)
 
     @admin.display(description="Page")
     def on_page(self, session: AudioSession) -> SafeString:
@@ -142,11 +146,11 @@ class ChunkAdmin(PartsOfSessions):
 
     @admin.display(description="Duration")
     def duration(self, chunk: AudioChunk) -> str:
-        return f"{chunk.duration_seconds:.1f} s"
+        return words.duration(chunk.duration_seconds)
 
     @admin.display(description="Size")
     def size(self, chunk: AudioChunk) -> str:
-        return filesizeformat(chunk.file_size_bytes)
+        return words.size(chunk.file_size_bytes)
 
     @admin.display(description="Recording")
     def of_session(self, chunk: AudioChunk) -> SafeString:
@@ -156,7 +160,10 @@ class ChunkAdmin(PartsOfSessions):
     def jobs(self, chunk: AudioChunk) -> SafeString:
         return list_link("Jobs", "audio_analysisjob", chunk__id__exact=chunk.pk)
 
-    @admin.action(description="Analyse again", permissions=["view"])
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_authenticated and request.user.may("recordings.retry"))
+
+    @admin.action(description="Analyse again", permissions=["retry"])
     def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
         retried = left = 0
         for chunk in chosen:

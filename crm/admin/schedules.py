@@ -1,14 +1,17 @@
 """What is done again and again, for superusers; beat heeds a change within seconds."""
 
+import inspect
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from celery import current_app
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -28,13 +31,37 @@ LONGEST_INTERVAL = timedelta(days=366)
 LENGTHS = {period: timedelta(**{period: 1}) for period, _ in IntervalSchedule.PERIOD_CHOICES}
 
 
+# What a beat may send, in people's words. A task that needs arguments is none of it: beat has nothing to tell it.
+_WORDS = {
+    "audio.sweep_jobs": "Find work that was lost on its way",
+    "crm.sweep_sign_ins": "Forget failed sign-ins that no longer count",
+    "crm.seal_audit_log": "Seal the audit log",
+}
+
+
 def known_tasks() -> list[tuple[str, str]]:
+    """Every task of ours that takes no arguments: its name, and what it does."""
     current_app.loader.import_default_modules()
-    return [(name, name) for name in sorted(current_app.tasks) if not name.startswith("celery.")]
+    names = sorted(name for name, task in current_app.tasks.items() if _can_be_sent_by_beat(name, task))
+    return [(name, _WORDS.get(name, name)) for name in names]
+
+
+def known_queues() -> list[tuple[str, str]]:
+    """The queues that tasks of ours go to, and that workers therefore take from."""
+    current_app.loader.import_default_modules()
+    ours = [task for name, task in current_app.tasks.items() if not name.startswith("celery.")]
+    queues = {getattr(task, "queue", None) or settings.CELERY_TASK_DEFAULT_QUEUE for task in ours}
+    return [("", "The task's own"), *((queue, queue) for queue in sorted(queues))]
+
+
+def _can_be_sent_by_beat(name: str, task: Any) -> bool:
+    parameters = inspect.signature(task.run).parameters.values()
+    return not name.startswith("celery.") and all(one.default is not one.empty for one in parameters)
 
 
 class ScheduleForm(forms.ModelForm[PeriodicTask]):
-    task = forms.ChoiceField(choices=known_tasks, help_text="What is sent to the workers.")
+    task = forms.ChoiceField(choices=known_tasks, help_text="What the workers are to do.")
+    queue = forms.ChoiceField(choices=known_queues, required=False, help_text="Whose workers take it.")
 
     class Meta:
         model = PeriodicTask
@@ -43,7 +70,6 @@ class ScheduleForm(forms.ModelForm[PeriodicTask]):
             "interval": "Interval",
             "crontab": "Crontab",
             "expire_seconds": "Expires after",
-            "queue": "Queue",
         }
         help_texts: ClassVar = {
             "name": "In a few words.",
@@ -51,24 +77,26 @@ class ScheduleForm(forms.ModelForm[PeriodicTask]):
             "crontab": "Either this, or an interval.",
             "enabled": "",
             "expire_seconds": "In seconds: a task that no worker took by then is dropped.",
-            "queue": "Empty: the task's own.",
             "description": "",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # One whose task is gone can still be looked at and disabled.
-        task = self.instance.task
-        choices = known_tasks()
-        if task and (task, task) not in choices:
-            self.fields["task"].choices = [(task, f"{task} (unknown)"), *choices]  # type: ignore[attr-defined]
+        # One whose task or queue is gone can still be looked at and disabled.
+        for field, choices in (("task", known_tasks()), ("queue", known_queues())):
+            kept = getattr(self.instance, field)
+            if kept and kept not in dict(choices):
+                self.fields[field].choices = [(kept, f"{kept} (unknown)"), *choices]  # type: ignore[attr-defined]
+
+    def clean_queue(self) -> str | None:
+        return self.cleaned_data["queue"] or None
 
 
 @admin.register(PeriodicTask)
 class ScheduleAdmin(ForSuperusers):
     kind = "schedule"
     form = ScheduleForm
-    list_display = ("name", "task", "schedule", "enabled", "last_run", "runs")
+    list_display = ("name", "does", "schedule", "enabled", "last_run", "runs")
     list_filter = ("enabled",)
     list_select_related = ("interval", "crontab")
     lookups = frozenset({"enabled__exact"})
@@ -82,26 +110,30 @@ class ScheduleAdmin(ForSuperusers):
     def searched(self, request: HttpRequest, rows: QuerySet[PeriodicTask], term: str) -> QuerySet[PeriodicTask]:
         return rows.filter(name__startswith=term)
 
+    @admin.display(description="Task")
+    def does(self, task: PeriodicTask) -> str:
+        return dict(known_tasks()).get(task.task, f"{task.task} (unknown)")
+
     @admin.display(description="Schedule")
     def schedule(self, task: PeriodicTask) -> str:
         return task.crontab.human_readable if task.crontab else str(task.interval or "never")
 
     @admin.display(description="Last run")
-    def last_run(self, task: PeriodicTask) -> Any:
-        return task.last_run_at
+    def last_run(self, task: PeriodicTask) -> str:
+        return date_format(task.last_run_at, "DATETIME_FORMAT") if task.last_run_at else "never"
 
     @admin.display(description="Runs")
     def runs(self, task: PeriodicTask) -> int:
         return int(task.total_run_count)
 
-    @admin.action(description="Enable")
+    @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
         self._write_each(request, "enabled", chosen)
         changed = chosen.update(enabled=True)
         PeriodicTasks.update_changed()
         self.message_user(request, f"{changed} enabled.")
 
-    @admin.action(description="Disable")
+    @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
         self._write_each(request, "disabled", chosen)
         changed = chosen.update(enabled=False, last_run_at=None)
@@ -112,7 +144,7 @@ class ScheduleAdmin(ForSuperusers):
         for task in chosen:
             self.write_down(request, done, task)
 
-    @admin.action(description="Send now")
+    @admin.action(description="Send now", permissions=["change"])
     def send_now(self, request: HttpRequest, chosen: QuerySet[PeriodicTask]) -> None:
         self._write_each(request, "sent", chosen)
         for one in chosen:

@@ -69,6 +69,10 @@ class Quick(admin.ModelAdmin[Any]):
             self.write_down(request, "read", row)
         return response
 
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """What Django answers for a row that is not there, or not to be seen: by itself the front page, as if well."""
+        raise Http404("There is no such row that you may see.")
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing is filled in by an address."""
         return {}

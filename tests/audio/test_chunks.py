@@ -124,12 +124,12 @@ def test_a_broker_that_hangs_does_not_hold_up_an_upload(session, sound, settings
     """Redis accepts connections and never answers; the sweep makes good what it did not hear."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.EARSHOT_REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        live_state._client.cache_clear()
+        live_state._appending_client.cache_clear()
         live_state._append.cache_clear()
         try:
             chunk, is_new = accept(session, sound)
         finally:
-            live_state._client.cache_clear()
+            live_state._appending_client.cache_clear()
             live_state._append.cache_clear()
     assert is_new
     assert chunk.upload_status == "uploaded"

@@ -75,7 +75,14 @@ def test_figures_of_an_erased_recording_are_no_news(db):
 @pytest.fixture
 def without_redis(settings):
     """Neither of the two answers."""
-    clients = (cache._client, live_state._client, live_state._quick_client, live_state._append, live_state._count)
+    clients = (
+        cache._client,
+        live_state._client,
+        live_state._quick_client,
+        live_state._appending_client,
+        live_state._append,
+        live_state._count,
+    )
     for client in clients:
         client.cache_clear()
     settings.EARSHOT_CACHE_URL = settings.EARSHOT_REDIS_URL = "redis://127.0.0.1:9/0"

@@ -151,3 +151,21 @@ def is_up(client):
         return client.get("/healthz").is_success
     except httpx.TransportError:
         return False
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 900, 360])
+def test_a_list_of_the_admin_uses_the_width_there_is(page, stack, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, stack, "demo-admin", to="/admin/audio/audiosession/")
+    box = page.locator("#changelist").bounding_box()
+    sidebar = page.locator("#nav-sidebar").bounding_box()
+    taken = sidebar["width"] if sidebar else 0
+    assert box["width"] > width - taken - 24 - 2 * 40, "but for its margins"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_times_in_the_admin_are_the_readers_own_with_utc_on_hover(page, stack):
+    sign_in(page, stack, "demo-admin", to="/admin/audio/audiosession/")
+    time = page.locator("#result_list .field-created_at time").first
+    expect(time).to_have_attribute("title", re.compile("UTC"))
+    expect(time).to_have_text(re.compile(r"^\d{2}:\d{2}$"))

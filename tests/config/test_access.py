@@ -1,16 +1,22 @@
 """Every page and socket, knocked at by everybody: a new one is covered the moment it exists."""
 
+import itertools
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.urls import get_resolver
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import URLRouter
+from django.urls import get_resolver, path, reverse
 
 from config import access
 from crm import tokens, welcome
+from crm.authentication import SocketAuthentication
 from crm.models import Token, User
+from crm.pages import RAIL
 from crm.roles import CAPABILITIES, Role
+from crm.sockets import guarded
 from tests.builders import make_session, make_user
 from tests.sockets import OWN_HOST, first_frame, ticket_of, visit
 
@@ -29,6 +35,7 @@ OPEN = {
 }
 PAGES = [door for door in DOORS if door.kind == "page" and door.address != "/"]
 READABLE_PAGES = [door for door in PAGES if door.method == "GET"]
+EVERY_CAPABILITY = sorted(set().union(*CAPABILITIES.values()))
 SOCKETS = [door for door in DOORS if door.kind == "socket"]
 
 
@@ -113,6 +120,14 @@ def test_a_page_opens_to_a_role_just_as_the_table_says(client, tenant, ours, doo
         assert response.status_code in {200, 302}
 
 
+def test_who_runs_the_site_gets_into_no_page_of_a_company(client, ours):
+    client.force_login(User.objects.create(username="root", is_superuser=True))
+    for door in PAGES:
+        if door.capability:
+            answer = getattr(client, door.method.lower())(filled(door.address, ours))
+            assert answer.status_code == 403, named(door)
+
+
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("door", [door for door in PAGES if door.capability and "<" in door.address], ids=named)
 def test_a_page_of_another_company_is_not_found_and_changes_nothing(client, stranger, ours, door, role):
@@ -139,15 +154,64 @@ def test_a_form_is_taken_from_a_role_just_as_the_table_says(client, tenant, ours
     assert response.status_code < 500
 
 
-@pytest.mark.parametrize("garbage", ["0", "9" * 30, "%00", "🦊", "..%2f..", "x" * 400])
+GARBAGE = ["0", "9" * 30, "%00", "🦊", "..%2f..", "x" * 400]
+
+
 @pytest.mark.parametrize("door", [door for door in PAGES if "<" in door.address], ids=named)
-def test_garbage_in_the_address_of_a_page_is_a_clear_4xx(client, tenant, ours, door, garbage):
+def test_garbage_in_the_address_of_a_page_is_a_clear_4xx(client, tenant, ours, door):
     client.force_login(make_user(tenant, "admin"))
-    for blank in [blank for blank in ours if blank in door.address]:
+    for blank, garbage in itertools.product([blank for blank in ours if blank in door.address], GARBAGE):
         address = filled(door.address.replace(blank, garbage), ours)
         response = getattr(client, door.method.lower())(address)
         # An address that is only posted to leads to one's own page.
         assert 400 <= response.status_code < 500 or (door.method, response.status_code) == ("GET", 302)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_page_shows_what_its_reader_may_do_and_nothing_else(client, tenant, role):
+    user = make_user(tenant, role)
+    client.force_login(user)
+    page = client.get(f"/sessions/{make_session(user).pk}/").content.decode() if user.may("recordings.write") else ""
+    page = page or client.get("/sessions/").content.decode()
+    for _, capability, address, _ in RAIL:
+        assert (f'class="rail-entry" href="{reverse(address)}"' in page) == (capability in CAPABILITIES[role])
+    if user.may("recordings.write"):
+        assert ('data-may-retry="yes"' in page) == ("recordings.retry" in CAPABILITIES[role])
+
+
+class Greeter(AsyncWebsocketConsumer):
+    """Lets in whoever reaches it, and says so."""
+
+    audits = None
+
+    async def connect(self):
+        await self.accept()
+        await self.send("welcome")
+
+
+def door_with(capability):
+    """A socket that takes this capability, behind the guard that stands before every socket."""
+    consumer = type("GreeterWithCapability", (Greeter,), {"capability": capability})
+    return SocketAuthentication(URLRouter(guarded([path("ws/made-up", consumer.as_asgi())])))
+
+
+@in_threads
+@pytest.mark.parametrize("role", [*Role, "superuser", "nobody"])
+def test_the_guard_opens_a_socket_just_to_who_has_its_capability(client, tenant, role):
+    headers = OWN_HOST
+    if role in set(Role):
+        client.force_login(make_user(tenant, role))
+    elif role == "superuser":
+        # They may do anything, but work in no company.
+        client.force_login(User.objects.create(username="root", is_superuser=True))
+    if role != "nobody":
+        headers = [*OWN_HOST, (b"cookie", f"sessionid={client.cookies['sessionid'].value}".encode())]
+    opened = {
+        capability
+        for capability in [*EVERY_CAPABILITY, None]
+        if visit("/ws/made-up", first_frame, headers=headers, application=door_with(capability))
+    }
+    assert opened == CAPABILITIES.get(role, frozenset())
 
 
 @in_threads

@@ -211,6 +211,50 @@ def test_the_command_is_usable_with_servers_down_and_ends_with_1():
     assert "Traceback" not in ended.stdout
 
 
+SERVERS = {
+    "PostgreSQL": "EARSHOT_DATABASE_URL",
+    "MongoDB": "EARSHOT_MONGODB_URL",
+    "Redis": "EARSHOT_REDIS_URL",
+    "Cache": "EARSHOT_CACHE_URL",
+    "Object store": "EARSHOT_S3_ENDPOINT",
+}
+
+
+def test_with_everything_down_each_server_is_told_once_with_its_setting():
+    schemes = {"PostgreSQL": "postgresql", "MongoDB": "mongodb", "Object store": "http"}
+    away = {name: f"{schemes.get(server, 'redis')}://127.0.0.1:1" for server, name in SERVERS.items()}
+    printed = run_doctor(**away).stdout
+    lines = {line.split("  ")[0]: line for line in printed.splitlines()}
+    for server, setting in SERVERS.items():
+        assert any(said in lines[server] for said in ("nothing listens", "nothing answers", "no answer")), lines[server]
+        assert setting in lines[server]
+    for name, server in doctor.needed_servers().items():
+        assert f"skipped  not looked at: {server} is away" in lines[name]
+    assert not set("{}<>") & set(printed)
+
+
+def test_a_wrong_key_of_the_object_store_is_told_as_that_and_once():
+    lines = {line.split("  ")[0]: line for line in run_doctor(EARSHOT_S3_SECRET_KEY="wrong").stdout.splitlines()}
+    assert "error" in lines["Object store"]
+    assert "the store refuses the key – Set EARSHOT_S3_ACCESS_KEY and EARSHOT_S3_SECRET_KEY" in lines["Object store"]
+    assert all("skipped" in lines[name] for name in ("Bucket", "Archive", "Clock of the objects"))
+
+
+def test_a_wrong_key_of_the_archive_alone_is_not_told_as_passing():
+    lines = {line.split("  ")[0]: line for line in run_doctor(EARSHOT_ARCHIVE_SECRET_KEY="wrong").stdout.splitlines()}
+    assert " ok " in lines["Object store"]
+    assert "the store refuses the key – Set EARSHOT_ARCHIVE_ACCESS_KEY" in lines["Archive"]
+    assert "for a moment" not in lines["Archive"]
+
+
+def test_an_address_that_is_nonsense_is_told_once():
+    printed = run_doctor(EARSHOT_REDIS_URL="nonsense://elsewhere.example", EARSHOT_URL="nonsense").stdout
+    [of_redis] = [line for line in printed.splitlines() if "EARSHOT_REDIS_URL" in line]
+    assert "cannot be read as an address" in of_redis
+    [of_url] = [line for line in printed.splitlines() if "EARSHOT_URL" in line]
+    assert "cannot be read as an address" in of_url
+
+
 def test_a_variable_that_is_misspelt_is_told_and_one_that_does_not_parse_is_named():
     assert "EARSHOT_LEASE_SECOND is set, and there is no such setting" in run_doctor(EARSHOT_LEASE_SECOND="9").stdout
     ended = run_doctor(EARSHOT_LEASE_SECONDS="nine")

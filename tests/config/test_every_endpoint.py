@@ -1,13 +1,17 @@
 """Every endpoint that the schema describes, for everyone: a new one is covered the moment it exists."""
 
+import itertools
 import json
 import uuid
 
 import pytest
 from django.urls import resolve
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
-from crm.models import Token
+from calls import conversations
+from crm import tokens
+from crm.models import Token, User
 from crm.roles import Role, grants
 from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
@@ -105,16 +109,69 @@ def test_another_company_finds_nothing_of_ours(stranger, agent, ours, endpoint, 
             assert word not in told
 
 
-@pytest.mark.parametrize("garbage", ["x", "%00", "🦊", str(uuid.UUID(int=0)), "..%2f..", "9" * 400])
-def test_garbage_in_a_path_is_a_clear_4xx(supervisor, ours, endpoint, garbage):
+def test_who_runs_the_site_gets_into_no_endpoint_of_a_company(client, ours):
+    client.force_login(User.objects.create(username="root", is_superuser=True))
+    for method, path in endpoints():
+        response = call(client, method, path.format(**ours), BODIES.get((method, path)))
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden"), path
+
+
+def test_a_colleague_who_is_an_agent_finds_nothing_of_ours(tenant, agent, ours, endpoint):
     method, template = endpoint
-    if "{" not in template:
+    path = template.format(**ours)
+    if not grants("agent", resolve(path).func.cls.capabilities[method.upper()]):
         return
-    for name in ours:
-        path = template.format(**{**ours, name: garbage})
-        response = call(bearer(supervisor), method, path, BODIES.get(endpoint))
-        if path != template.format(**ours):
-            assert 400 <= response.status_code < 500
+    response = call(bearer(make_user(tenant, "agent")), method, path, BODIES.get(endpoint))
+    if "{" in template:
+        assert response.status_code == 404
+    else:
+        told = response.content.decode()
+        for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
+            assert word not in told
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_colleagues_call_takes_a_recording_from_who_may_see_it_alone(tenant, agent, role):
+    call_id = f"call-of-{agent.pk}"
+    # A call whose recording is elsewhere, so that nothing but the call itself can say no.
+    conversations.open_call(user=agent, call_id=call_id, start_time=timezone.now(), session_id="elsewhere")
+    body = {"call": {"call_id": call_id}}
+    response = call(bearer(make_user(tenant, role)), "post", "/api/audio/sessions", body)
+    if grants(role, "recordings.write"):
+        # To who may see it, it is told that it has its recording.
+        assert response.status_code == (409 if grants(role, "calls.read_all") else 404)
+    else:
+        assert response.status_code == 403
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_programs_tokens_are_for_who_manages_people(tenant, role):
+    program = make_user(tenant, "integration")
+    tokens.issue(program, name="bridge")
+    token = Token.objects.get(user=program)
+    api = bearer(make_user(tenant, role))
+    answers = {
+        "list": call(api, "get", f"/api/tokens?user={program.pk}").status_code,
+        "make": call(api, "post", "/api/tokens", {"name": "another", "user": program.pk}).status_code,
+        "revoke": call(api, "delete", f"/api/tokens/{token.pk}").status_code,
+    }
+    may = grants(role, "people.manage")
+    assert answers == ({"list": 200, "make": 201, "revoke": 204} if may else {"list": 403, "make": 403, "revoke": 404})
+    token.refresh_from_db()
+    assert token.is_usable != may
+
+
+GARBAGE = ["x", "%00", "🦊", str(uuid.UUID(int=0)), "..%2f..", "9" * 400]
+
+
+def test_garbage_in_a_path_is_a_clear_4xx(supervisor, ours, endpoint):
+    method, template = endpoint
+    api = bearer(supervisor)
+    # All of it in one test: it changes nothing, and what makes the test dear is the recording that is there.
+    for name, garbage in itertools.product(ours, GARBAGE):
+        if f"{{{name}}}" in template:
+            response = call(api, method, template.format(**{**ours, name: garbage}), BODIES.get(endpoint))
+            assert 400 <= response.status_code < 500, (name, garbage)
             assert set(response.json()["error"]) <= {"code", "message", "fields"}
 
 

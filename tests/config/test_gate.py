@@ -5,14 +5,15 @@ import json
 from contextlib import suppress
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.gate import Gate, Limits
+from metrics import timings
 
 LARGEST = 1000
-
-
+PATH = "/api/audio/sessions/1/chunks/0"
 USUAL = Limits(body_bytes=LARGEST, pause_seconds=20, body_seconds=300)
 OUR_PAGE = {"cookie": "sessionid=1", "host": "earshot.example"}
 
@@ -50,7 +51,7 @@ def send_through_gate(pieces, *, headers=None, limits=USUAL, method="PUT", then=
 
     encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     gate = Gate(application, limits=limits, trusted_origins=["https://crm.example"])
-    asyncio.run(gate({"type": "http", "path": "/", "method": method, "headers": encoded}, receive, send))
+    asyncio.run(gate({"type": "http", "method": method, "path": PATH, "headers": encoded}, receive, send))
     return received, answered
 
 
@@ -71,7 +72,7 @@ def waits_for_the_client_to_go(method):
         raise AssertionError("nobody is there to hear it")
 
     asyncio.run(
-        Gate(application, limits=USUAL)({"type": "http", "path": "/", "method": method, "headers": []}, receive, send)
+        Gate(application, limits=USUAL)({"type": "http", "method": method, "path": PATH, "headers": []}, receive, send)
     )
     return [message["type"] for message in heard]
 
@@ -94,6 +95,37 @@ def test_a_body_passes_whole_or_is_answered_413(sizes):
 def test_a_length_that_is_declared_too_large_is_refused_before_a_byte_reaches_the_application():
     received, answered = send_through_gate([b"x"], headers={"content-length": "1001"})
     assert (received, answered[0]["status"]) == ([], 413)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code", "received"),
+    [
+        ({"content-length": "1001"}, 413, "body_too_large", 0),
+        ({}, 413, "body_too_large", 1200),
+        ({"content-length": "many"}, 400, "malformed", 0),
+        (OUR_PAGE | {"origin": "null"}, 403, "cross_site", 0),
+    ],
+)
+def test_what_is_turned_away_is_logged_and_counted_by_its_shape(headers, status, code, received):
+    with structlog.testing.capture_logs() as logged:
+        _, answered = send_through_gate([b"s" * 600] * 2, headers=headers)
+    assert answered[0]["status"] == status
+    [line] = [line for line in logged if line["event"] == "request_refused"]
+    assert (line["status"], line["code"], line["path"], line["bytes"]) == (status, code, PATH, received)
+    assert set(line) <= {"event", "log_level", "request_id", "method", "path", "status", "code", "bytes", "ms"}
+    timings.flush()
+    assert f"gate.{code}" in {summary.operation for summary in timings.summary()}
+
+
+def test_what_is_turned_away_is_answered_with_the_headers_of_every_answer(client):
+    _, answered = send_through_gate([b"x"], headers={"content-length": "1001", "x-request-id": "request-1"})
+    told = {name.decode(): value.decode() for name, value in answered[0]["headers"]}
+    assert told["x-request-id"] == "request-1"
+    usual = client.get("/healthz", headers={"host": "localhost"})
+    of_the_request_alone = {"Content-Type", "Content-Length", "X-Request-ID", "Vary"}
+    for name in set(usual.headers) - of_the_request_alone:
+        assert told[name.lower()] == usual[name]
+    assert {"X-Content-Type-Options", "Content-Security-Policy", "Cache-Control"} <= set(usual.headers)
 
 
 def test_a_length_that_is_no_number_is_400():

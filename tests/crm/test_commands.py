@@ -6,6 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audio.models import AudioSession
+from calls import conversations
 from crm import demo, tokens
 from crm.models import AccessPolicy, Tenant, Token, User
 from tests.builders import make_user
@@ -50,14 +52,36 @@ def test_create_tenant_makes_a_tenant_with_its_admin(db, monkeypatch):
     assert alice.check_password("a-long-enough-pass-phrase")
 
 
-@pytest.mark.parametrize(("password", "name"), [("short", "Acme"), ("a-long-enough-pass-phrase", "Taken")])
-def test_create_tenant_makes_nothing_when_something_is_wrong(db, monkeypatch, password, name):
-    Tenant.objects.create(name="Taken")
+def test_issue_token_makes_none_that_would_open_nothing(db):
+    User.objects.create(username="root", is_superuser=True)
+    with pytest.raises(CommandError, match="works in no company"):
+        run("issue_token", "root")
+    assert not Token.objects.exists()
+
+
+GOOD = "a-long-enough-pass-phrase"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "said"),
+    [
+        (("Acme", "alice"), "short", "too short"),
+        (("Acme", "alice"), "", "no password was given"),
+        (("Taken", "alice"), GOOD, "there is a tenant called Taken"),
+        ((" ", "alice"), GOOD, "the tenant's name is empty"),
+        (("Acme", "taken"), GOOD, "there is a user called taken"),
+        (("Acme", ""), GOOD, "the admin's username is empty"),
+        (("Acme", "al ice"), GOOD, "valid username"),
+        (("A" * 300, "alice"), GOOD, "at most"),
+    ],
+)
+def test_create_tenant_says_what_is_wrong_and_makes_nothing(db, monkeypatch, arguments, password, said):
+    User.objects.create(username="taken", role="admin", tenant=Tenant.objects.create(name="Taken"))
     monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
-    with pytest.raises(CommandError, match="Nothing was made"):
-        run("create_tenant", name, "--admin", "alice")
-    assert not User.objects.exists()
-    assert Tenant.objects.count() == 1
+    name, admin = arguments
+    with pytest.raises(CommandError, match=f"Nothing was made.*{said}"):
+        run("create_tenant", name, "--admin", admin)
+    assert (User.objects.count(), Tenant.objects.count()) == (1, 1)
 
 
 def test_the_demo_is_made_only_where_it_is_wanted(db, settings):
@@ -78,6 +102,18 @@ def test_the_demo_twice_is_the_demo_once(db, tmp_path):
     assert User.objects.get(username="other-supervisor").tenant != User.objects.get(username="demo-agent").tenant
 
 
+def test_the_demo_has_recordings_in_both_companies_that_wait_for_the_workers(transactional_db, tmp_path):
+    for _ in range(2):
+        demo.create(tmp_path / "demo-password")
+    recorded = AudioSession.objects.all()
+    assert {session.tenant.name for session in recorded} == {demo.TENANT, demo.OTHER_TENANT}
+    assert len(recorded) == len(demo.RECORDINGS), "made once"
+    for session in recorded:
+        assert (session.status, session.total_chunks) == ("processing", 1)
+        assert session.chunks.get().jobs.get().state == "waiting"
+        assert conversations.read_call(session.user, session.call_id)["subject"]
+
+
 def test_create_stores_may_be_run_again(db):
     assert run("create_stores") == run("create_stores")
 
@@ -93,4 +129,4 @@ def test_send_audio_says_what_is_wrong_with_a_file(agent, tmp_path):
 def test_send_audio_says_whom_it_does_not_know(tenant, tmp_path):
     make_user(tenant, "agent")
     with pytest.raises(CommandError, match="nobody"):
-        run("send_audio", "tests/speech/reading.ogg", user="nobody")
+        run("send_audio", "crm/speech/reading.ogg", user="nobody")

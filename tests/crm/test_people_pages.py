@@ -141,7 +141,7 @@ def test_the_profile_changes_ones_name_and_address(client, agent):
 def test_the_profile_says_what_a_password_has_to_be(client, agent):
     client.force_login(agent)
     page = said(client.get("/profile/"))
-    assert "at least 12 characters" in page
+    assert "At least 12 characters" in page
     assert "at most 256 characters" in page
 
 

@@ -27,7 +27,12 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _show(self) -> Counter[State]:
-        colours = {State.OK: self.style.SUCCESS, State.WARNING: self.style.WARNING, State.ERROR: self.style.ERROR}
+        colours = {
+            State.OK: self.style.SUCCESS,
+            State.WARNING: self.style.WARNING,
+            State.ERROR: self.style.ERROR,
+            State.SKIPPED: self.style.NOTICE,
+        }
         width = max(map(len, CHECKS))
         found: Counter[State] = Counter()
         for name, finding in examine(CHECKS):

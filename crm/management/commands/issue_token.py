@@ -24,6 +24,11 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["username"], is_active=True).first()
         if user is None:
             raise CommandError(f"There is no active user {options['username']}.")
+        if user.tenant_id is None:
+            raise CommandError(
+                f"{user.username} runs the site and works in no company, so a token of theirs would open nothing. "
+                "Name somebody who works in one."
+            )
         longest = AccessPolicy.of(user.tenant).longest_token_days
         days = options["days"] if options["days"] is not None else min(tokens.DEFAULT_LIFETIME.days, longest)
         if not 1 <= days <= longest:

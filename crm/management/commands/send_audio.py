@@ -27,7 +27,7 @@ LEAST_PATIENCE_SECONDS = 180
 class Command(BaseCommand):
     help = (
         "Plays an audio file through the public API as a recorder would, and prints the transcript as it arrives. "
-        "Example: manage.py send_audio tests/speech/reading.ogg --realtime"
+        "Example: manage.py send_audio crm/speech/reading.ogg --realtime"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
