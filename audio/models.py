@@ -1,10 +1,12 @@
 """A recording: its session, its chunks, and the jobs that analyse them."""
 
+import re
 import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -22,6 +24,8 @@ from audio.states import (
     sources,
 )
 from metrics import person_keys
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
@@ -273,6 +277,13 @@ class RecordingConsent(models.Model):
         return f"{'Given' if self.given else 'Refused'} by {self.by}"
 
 
+def validate_origins(text: str) -> None:
+    """Origins as browsers write them: scheme, host and port in lower case, no path."""
+    wrong = [word for word in text.split() if not _ORIGIN.fullmatch(word)]
+    if wrong:
+        raise ValidationError(f"Not an origin, which looks like https://desk.example.com: {', '.join(wrong[:3])}")
+
+
 class RecordingPolicy(models.Model):
     """A company's rules for recording. Without a row the defaults hold."""
 
@@ -292,12 +303,28 @@ class RecordingPolicy(models.Model):
         default="This call is recorded. Do you agree?",
         help_text="What the agent reads out. It is kept with the answer.",
     )
+    allowed_origins = models.TextField(
+        "sites that may embed the recorder",
+        max_length=4000,
+        blank=True,
+        default="",
+        validators=[validate_origins],
+        help_text="One a line, such as https://desk.example.com.",
+    )
 
     class Meta:
         verbose_name_plural = "recording policies"
 
     def __str__(self) -> str:
         return f"Recording at {self.tenant}"
+
+    def allows(self, origin: str) -> bool:
+        """Whether pages of this origin may send us what they record, and read the answers."""
+        return origin in self.allowed_origins.split()
+
+    @classmethod
+    def is_allowed_by_any(cls, origin: str) -> bool:
+        return any(policy.allows(origin) for policy in cls.objects.filter(allowed_origins__contains=origin))
 
     @classmethod
     def of(cls, tenant_id: int) -> "RecordingPolicy":

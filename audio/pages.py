@@ -1,12 +1,13 @@
 import uuid
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import Http404
-from django.views.generic import DetailView, ListView
+from django.views.generic import DetailView, ListView, TemplateView
 
 from audio import sessions
 from audio.errors import UnknownSession
-from audio.models import AudioSession
+from audio.models import AudioSession, RecordingPolicy
 
 
 class SessionsPage(ListView[AudioSession]):
@@ -41,3 +42,15 @@ class SessionPage(DetailView[AudioSession]):
         may_retry = cast("Any", self.request.user).may("recordings.retry")
         has_sound = self.object.chunks.stored().exists()
         return super().get_context_data(may_retry=may_retry, has_sound=has_sound, **context)
+
+
+class RecordPage(TemplateView):
+    """The recorder. What it records it sends by the API; the page itself knows only how a company records."""
+
+    capability = "recordings.write"
+    audits = None  # Nothing is shown or done yet; that a recording is started, the API writes down.
+    template_name = "audio/record.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        policy = RecordingPolicy.of(cast("Any", self.request.user).tenant_id)
+        return super().get_context_data(policy=policy, chunk_seconds=settings.EARSHOT_CHUNK_SECONDS, **context)

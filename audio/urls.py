@@ -18,6 +18,7 @@ urlpatterns = [
     path(f"{_SESSION}/chunks/<str:index>/retry", api.ChunkRetry.as_view(), name="chunk-retry"),
     path("api/audio/upload-chunk", api.UploadChunk.as_view(), name="upload-chunk"),
     path("api/audio/session-complete", api.CompleteSession.as_view(), name="complete-session"),
+    path("record/", pages.RecordPage.as_view(), name="record-page"),
     path("sessions/", pages.SessionsPage.as_view(), name="sessions-page"),
     path("sessions/<uuid:session_id>/", pages.SessionPage.as_view(), name="session-page"),
 ]

@@ -11,12 +11,15 @@ from rest_framework.response import Response
 
 # Nothing from elsewhere and nothing inline, in the admin too. `data:` is for the icons that stand in style sheets.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
+    "default-src 'self'; img-src 'self' data:; worker-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
 )
 # The viewer of the API's description sets styles on its elements; it holds no data and runs no inline script.
 DOCS_SECURITY_POLICY = f"{CONTENT_SECURITY_POLICY}; style-src 'self' 'unsafe-inline'"
-PERMISSIONS_POLICY = "camera=(), geolocation=(), payment=(), usb=(), microphone=(self)"
+# The recorder hears the microphone and a tab that one shares, and keeps a phone's screen on.
+PERMISSIONS_POLICY = (
+    "camera=(), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=(self), screen-wake-lock=(self)"
+)
 
 
 def policies_for(path: str) -> dict[str, str]:

@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.logs.RequestLog",
+    "audio.embedding.EmbeddedRecorder",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -255,6 +256,8 @@ EARSHOT_PING_SECONDS = environment.integer("EARSHOT_PING_SECONDS", 20)
 EARSHOT_RIGHTS_SECONDS = environment.integer("EARSHOT_RIGHTS_SECONDS", 30)
 
 # --- Recording ---
+# How long the pieces are that the browser's recorder sends.
+EARSHOT_CHUNK_SECONDS = environment.integer("EARSHOT_CHUNK_SECONDS", 30)
 EARSHOT_LARGEST_CHUNK_BYTES = environment.integer("EARSHOT_LARGEST_CHUNK_BYTES", 10 * 2**20)
 EARSHOT_LONGEST_CHUNK_SECONDS = environment.integer("EARSHOT_LONGEST_CHUNK_SECONDS", 120)
 # An upload that began this long ago and did not end may be taken over by the same bytes sent again.

@@ -54,9 +54,9 @@ POLICIES = (
     Policy(
         name="recording",
         title="Recording",
-        about="What has to be said before a call is recorded.",
+        about="What has to be said before a call is recorded, and where else the recorder may be used.",
         model=RecordingPolicy,
-        groups=(Group("Consent", ("consent_required", "consent_wording")),),
+        groups=(Group("Consent", ("consent_required", "consent_wording")), Group("Embedding", ("allowed_origins",))),
     ),
 )
 

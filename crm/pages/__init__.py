@@ -11,7 +11,8 @@ from crm.models import Tenant, User
 
 # Rail entry, the capability it takes, the page it opens; in the order of the rail.
 RAIL = [
-    ("Recordings", "recordings.read", "sessions-page", "recordings"),
+    ("Record", "recordings.write", "record-page", "recordings"),
+    ("Recordings", "recordings.read", "sessions-page", "list"),
     ("Settings", "settings.manage", "settings-page", "settings"),
     ("Admin", "admin.use", "admin:index", "admin"),
 ]
@@ -34,9 +35,12 @@ class HomePage(View):
     audits = None
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        # Superusers run the site and work in no company.
-        at_work = request.user.is_anonymous or request.user.tenant_id is not None
-        return redirect("sessions-page" if at_work else "admin:index")
+        user = request.user
+        if user.is_authenticated and user.tenant_id is None:
+            # Superusers run the site and work in no company.
+            return redirect("admin:index")
+        records = user.is_authenticated and user.may("recordings.write") and not user.may("recordings.read_all")
+        return redirect("record-page" if records else "sessions-page")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

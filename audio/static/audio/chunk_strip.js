@@ -4,7 +4,15 @@ import { element, icon } from "./dom.js";
 import { duration, list, localClock, milliseconds, percent, size, utc } from "./format.js";
 import { cellState, cells } from "./timeline.js";
 
-const CELL_ICONS = { stored: "ring", analysed: "half", transcribed: "check", failed: "cross" };
+const CELL_ICONS = {
+  recorded: "dot",
+  kept: "kept",
+  sending: "up",
+  stored: "ring",
+  analysed: "half",
+  transcribed: "check",
+  failed: "cross",
+};
 const ROOMY_UP_TO = 40;
 const MEDIUM_UP_TO = 240;
 const MARGIN_PX = 8;
@@ -38,6 +46,13 @@ export class ChunkStrip {
     });
     this.note.hidden = first === 0;
     this.note.textContent = `The last ${shown.length.toLocaleString("en")} chunks. The ${first.toLocaleString("en")} before them are not drawn.`;
+  }
+
+  /** Another recording is shown from here on. */
+  forget() {
+    this.cells = [];
+    this.current = 0;
+    this.#hide();
   }
 
   #newCell(index) {
@@ -154,6 +169,7 @@ function span(chunk) {
 }
 
 function factsOf(chunk) {
+  if (chunk.local) return localFactsOf(chunk);
   return [
     ["Time", `${span(chunk)} (${chunk.duration_seconds.toFixed(1)} s)`],
     ["Size", `${size(chunk.file_size_bytes)}, ${chunk.content_type}`],
@@ -165,6 +181,17 @@ function factsOf(chunk) {
     ...(chunk.attempts > 1 ? [["Attempts", String(chunk.attempts)]] : []),
     ...(chunk.error ? [["Error", chunk.error]] : []),
     ["SHA-256", element("span", { className: "mono", textContent: `${chunk.checksum.slice(0, 16)}…` })],
+  ];
+}
+
+/** Of a chunk that is on this device only. */
+function localFactsOf(chunk) {
+  return [
+    ["Time", `${span(chunk)} (${chunk.duration_seconds.toFixed(1)} s)`],
+    ["Size", size(chunk.file_size_bytes)],
+    ["Where", "on this device, until the server has it"],
+    ...(chunk.error ? [["Not taken", chunk.error]] : []),
+    ...(chunk.checksum ? [["SHA-256", element("span", { className: "mono", textContent: `${chunk.checksum.slice(0, 16)}…` })]] : []),
   ];
 }
 

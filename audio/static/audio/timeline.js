@@ -34,6 +34,13 @@ export function withChunk(state, chunk) {
   return { ...state, chunks, session: sessionWith(state.session, chunks, chunk) };
 }
 
+/** The state with the chunks that are on this device only, as `local` tells them; what the server has goes before. */
+export function withLocal(state, local) {
+  const known = new Set(state.chunks.map((chunk) => chunk.chunk_index));
+  const more = local.filter((chunk) => !known.has(chunk.chunk_index));
+  return more.length ? { ...state, chunks: [...state.chunks, ...more].sort(byIndex) } : state;
+}
+
 /** Whether events are missing between what was applied and this frame: then ask for those after `state.seq`. */
 export function misses(frame, state) {
   if (!frame.seq || !state.seq || frame.type === "session") return false;
@@ -66,9 +73,10 @@ export function cells({ session, chunks }, most = 2400) {
   return { first, shown };
 }
 
-/** stored, analysed, transcribed, failed; missing for null. */
+/** stored, analysed, transcribed, failed; missing for null; what the recorder says of one that it has yet to send. */
 export function cellState(chunk) {
   if (chunk === null) return "missing";
+  if (chunk.local) return chunk.local;
   if (chunk.processing_status === "failed") return "failed";
   if (chunk.processing_status === "completed") return "transcribed";
   // A chunk that is heard again keeps the times of the first hearing; only a status tells that they are past.

@@ -46,6 +46,14 @@ export class TranscriptList {
     this.#showUnseen();
   }
 
+  /** Another recording is shown from here on. */
+  forget() {
+    this.#drop(new Set());
+    this.following = null;
+    this.unseen = 0;
+    this.#showUnseen();
+  }
+
   /** Go to what was said in a chunk, and mark it. */
   open(chunkIndex) {
     let first = null;

@@ -1,0 +1,32 @@
+// <EarshotRecorder> for React. It is handed React, so that this file needs no bundler and fits every version.
+
+import "./earshot-recorder.js";
+
+/** `recorderComponent(React)` is a component with the element's attributes and its events as properties. */
+export function recorderComponent(React) {
+  return function EarshotRecorder({ sessionId, token, server, chunkSeconds, onRecordingStart, onRecordingStop, onChunkUploaded, onError }) {
+    const element = React.useRef(null);
+    const latest = React.useRef({});
+    latest.current = { onRecordingStart, onRecordingStop, onChunkUploaded, onError };
+    React.useEffect(() => {
+      const listeners = {
+        recordingstart: () => latest.current.onRecordingStart?.(),
+        recordingstop: () => latest.current.onRecordingStop?.(),
+        chunkstored: ({ detail }) => latest.current.onChunkUploaded?.(detail.chunkIndex),
+        recordererror: ({ detail }) => latest.current.onError?.(detail.message),
+      };
+      const { current } = element;
+      for (const [name, listener] of Object.entries(listeners)) current.addEventListener(name, listener);
+      return () => {
+        for (const [name, listener] of Object.entries(listeners)) current.removeEventListener(name, listener);
+      };
+    }, []);
+    return React.createElement("earshot-recorder", {
+      ref: element,
+      "session-id": sessionId,
+      token,
+      server,
+      "chunk-seconds": chunkSeconds,
+    });
+  };
+}
