@@ -147,9 +147,9 @@ def _messages_in(queue: str) -> int:
     """How many messages wait in a queue; none, as far as one knows, while the broker does not tell."""
     try:
         with current_app.connection_for_read() as connection, connection.channel() as channel:
-            return int(channel.queue_declare(queue, passive=True).message_count)
+            return int(channel.queue_declare(queue).message_count)
     except Exception as error:
-        # An empty queue is not there; a broker that is away raises whatever its driver does.
+        # A broker that is away raises whatever its driver does.
         log.debug("queue_not_measured", queue=queue, error=type(error).__name__)
         return 0
 

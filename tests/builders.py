@@ -5,9 +5,10 @@ import hashlib
 import itertools
 import time
 
+from celery import current_app
 from rest_framework.test import APIClient
 
-from audio import hearing, sessions
+from audio import hearing, jobs, sessions
 from audio.models import AnalysisJob
 from crm import contacts, tokens
 from crm.models import Tenant, User
@@ -49,6 +50,13 @@ def put_chunk(client, session, index, body, *, content_type="audio/ogg", **heade
 
 def digest_header(body):
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def purge_queues():
+    """Drop every message that waits for a worker."""
+    with current_app.connection_for_write() as connection, connection.channel() as channel:
+        for _, queue in jobs.TASKS.values():
+            channel.queue_purge(queue)
 
 
 def do_all_jobs():

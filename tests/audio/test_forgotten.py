@@ -13,7 +13,7 @@ from audio.models import AnalysisJob, AudioChunk, AudioSession
 from calls import conversations, store
 from metrics import keyring
 from metrics.models import Forgotten
-from tests.builders import bearer, do_all_jobs, make_user, put_chunk
+from tests.builders import bearer, do_all_jobs, make_user, purge_queues, put_chunk
 from tests.sound import encode, speech, tone
 from tests.waiting import wait_until
 
@@ -109,6 +109,7 @@ def test_the_sweep_leaves_what_is_being_erased(api, agent, session, sound, setti
     before = everything_of(session)
     forget(agent)
     with capture_logs() as logs:
+        purge_queues()
         progress.sweep()
     assert [(line["event"], line["log_level"]) for line in logs] == [("session_gone", "info")]
     assert everything_of(session) == before

@@ -8,7 +8,7 @@ from audio.analysis.evaluation import word_error_rate
 from audio.errors import ChunksOwed
 from audio.models import AnalysisJob, AudioChunk, AudioSession
 from calls import conversations, store
-from tests.builders import bearer, do_all_jobs, make_session, put_chunk
+from tests.builders import bearer, do_all_jobs, make_session, purge_queues, put_chunk
 from tests.sound import encode, speech, speech_text, tone
 
 
@@ -129,6 +129,7 @@ def test_a_chunk_whose_worker_dies_every_time_ends_failed_by_the_sweep(api, sess
     for attempt in range(settings.EARSHOT_MOST_ATTEMPTS):
         assert jobs.claim(job.pk, task_id=f"task-{attempt}"), "a claim whose worker then dies"
         AnalysisJob.objects.update(lease_until="2000-01-01T00:00:00Z")
+        purge_queues()
         progress.sweep()
     chunk = AudioChunk.objects.get()
     assert (chunk.processing_status, chunk.attempts) == ("failed", settings.EARSHOT_MOST_ATTEMPTS)
@@ -189,6 +190,7 @@ def test_the_sweep_ends_a_session_that_could_not_be_ended_when_its_last_chunk_wa
     do_all_jobs()
     # As complete leaves it when MongoDB is away: the total is known, the call was not told.
     AudioSession.objects.update(total_chunks=1, status="processing", updated_at="2000-01-01T00:00:00Z")
+    purge_queues()
     progress.sweep()
     session.refresh_from_db()
     assert session.status == "completed"
@@ -210,11 +212,13 @@ def test_one_job_that_cannot_be_helped_does_not_keep_the_sweep_from_the_others(a
         (settings.EARSHOT_MONGODB_URL),
     )
     try:
+        purge_queues()
         progress.sweep()
     finally:
         store.close()
         settings.EARSHOT_MONGODB_URL = before
     assert AnalysisJob.objects.get(chunk__session=other).dispatched_at.year > 2000
+    purge_queues()
     progress.sweep()
     assert AudioChunk.objects.get(session=session).processing_status == "failed"
 

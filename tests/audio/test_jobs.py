@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from celery import current_app
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from audio import jobs
 from audio.models import AnalysisJob, AudioChunk
-from tests.builders import make_session, make_tenant, make_user
+from tests.builders import make_session, make_tenant, make_user, purge_queues
 from tests.scale import scaled
 from tests.waiting import wait_until
 
@@ -82,6 +81,7 @@ def test_a_finished_job_is_not_claimed_again(job):
 
 
 def test_what_was_dispatched_just_now_is_not_overdue(job):
+    purge_queues()
     assert jobs.overdue() == []
     forget_dispatch()
     assert jobs.overdue() == [job]
@@ -163,8 +163,9 @@ class TestClaims(DjangoTestCase):
 
 def test_a_job_whose_message_is_still_queued_is_not_told_of_again(transactional_db):
     job = make_job(make_session(make_user(make_tenant(), "agent")))
+    purge_queues()
     jobs.dispatch(job)
     forget_dispatch()
     assert jobs.overdue() == []
-    current_app.control.purge()
+    purge_queues()
     assert jobs.overdue() == [job]

@@ -34,7 +34,15 @@ OF_THE_SITE = {
     Contact: "",
 }
 # What is done to rows that are chosen in a list, and the capability that it takes.
-ACTIONS = {AudioChunk: {"analyse_again": "recordings.retry"}, Token: {"revoke": "people.manage"}}
+ACTIONS = {
+    AudioSession: {
+        "analyse_again": "recordings.retry",
+        "complete_now": "recordings.write",
+        "verify_objects": "admin.use",
+    },
+    AudioChunk: {"analyse_again": "recordings.retry", "verify_objects": "admin.use"},
+    Token: {"revoke": "people.manage"},
+}
 pytestmark = pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
 EVERYBODY = ["nobody", *Role, "superuser", "admin elsewhere"]
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -55,6 +63,7 @@ def rows(tenant, agent):
         start_time_seconds=0,
         end_time_seconds=1,
         duration_seconds=1,
+        declared_seconds=1,
         content_type="audio/ogg",
         file_size_bytes=1,
         received_at=session.created_at,

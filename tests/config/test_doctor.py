@@ -108,7 +108,7 @@ def test_queues_that_nobody_works_on_and_a_silent_beat_are_warnings():
     cache.clear()
     state, said = of_one("Workers")
     assert state == State.WARNING, said
-    assert "analysis, privacy, storage, transcription" in said
+    assert "analysis, privacy, rollup, storage, transcription" in said
     assert of_one("Beat")[0] == State.WARNING
     assert of_one("Queues")[0] == State.OK
 

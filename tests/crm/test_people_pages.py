@@ -142,7 +142,7 @@ def test_the_profile_says_what_a_password_has_to_be(client, agent):
     client.force_login(agent)
     page = said(client.get("/profile/"))
     assert "At least 12 characters" in page
-    assert "at most 256 characters" in page
+    assert "At most 256 characters" in page
 
 
 def test_a_token_cannot_be_had_on_the_profile_when_the_company_keeps_agents_from_it(client, agent):

@@ -14,7 +14,11 @@ def api(admin):
     return bearer(admin)
 
 
-RECORDING = {"consent_required": False, "consent_wording": "This call is recorded. Do you agree?"}
+RECORDING = {
+    "consent_required": False,
+    "consent_wording": "This call is recorded. Do you agree?",
+    "allowed_origins": "",
+}
 DEFAULTS = {"sign_in_hours": 12, "longest_token_days": 365, "agents_may_make_tokens": True}
 
 
@@ -88,7 +92,7 @@ def test_the_page_changes_the_same_settings(client, admin, api):
     assert api.get("/api/crm/settings").json() == {
         "company": {"name": "New Name"},
         "access": {"sign_in_hours": 8, "longest_token_days": 30, "agents_may_make_tokens": False},
-        "recording": {"consent_required": True, "consent_wording": "May we record this?"},
+        "recording": {**RECORDING, "consent_required": True, "consent_wording": "May we record this?"},
     }
 
 
