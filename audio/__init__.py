@@ -20,6 +20,8 @@ What the recording holds and lacks is laid out on one line (`manifest.py`, pure)
 told of (`gaps.py`) and those that nobody explained. From it come the verdict and the sound as a whole. Whether the
 store holds what the rows say is verified by `objects.py`.
 
+Whatever is stored by then can be heard as one file that one can seek in (`playback.py`); it follows the manifest.
+
 What comes late for somebody who has been erased is dropped: whatever is written of a recording asks
 `sessions.refuse_forgotten` first, and gone is an answer.
 

@@ -1,6 +1,12 @@
 import uuid
+from datetime import timedelta
+from itertools import chain
 from typing import Any, ClassVar
 
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header, parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -11,10 +17,23 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from audio import chunks, consents, gaps, headers, progress, sessions, upload_rate, upload_tokens
+from audio import (
+    byte_ranges,
+    chunks,
+    consents,
+    containers,
+    gaps,
+    headers,
+    listening,
+    progress,
+    sessions,
+    upload_rate,
+    upload_tokens,
+)
 from audio.errors import BadChunk, UnknownChunk
 from audio.headers import Declared
 from audio.models import AudioChunk, AudioSession
+from audio.playback import Recording
 from audio.serializers import (
     ChunkFormSerializer,
     ChunkSerializer,
@@ -140,6 +159,57 @@ class SessionUploadToken(APIView):
         return Response(UploadTokenSerializer(token).data)
 
 
+class SessionAudio(APIView):
+    capabilities: ClassVar = {"GET": "recordings.read"}
+    audits: ClassVar = {"GET": "recording.played"}
+    # A player asks again and again while it plays.
+    same_act_for = timedelta(minutes=10)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("Range", str, "header", description="One range of bytes; several are answered with all"),
+            OpenApiParameter("If-Range", str, "header", description="The entity tag that the range is meant for"),
+            OpenApiParameter("If-None-Match", str, "header"),
+            OpenApiParameter("download", str, description="Have it saved to a file instead of played"),
+        ],
+        responses={(200, "audio/wav"): OpenApiTypes.BINARY, (206, "audio/wav"): OpenApiTypes.BINARY, 304: None},
+    )
+    def get(self, request: Request, session_id: uuid.UUID) -> HttpResponseBase:
+        """All of the recording as one file: 16-bit WAV at 16 kHz, gaps silent and marked, any range of its bytes."""
+        session = sessions.find(request.user, session_id)
+        recording = Recording.of(session)
+        facts = {"ETag": recording.etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
+        if _is_known(recording.etag, request.headers.get("If-None-Match", "")):
+            return HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=facts)
+        name = f"recording-{str(session.pk)[:8]}.wav"
+        facts["Content-Disposition"] = str(content_disposition_header("download" in request.query_params, name))
+        wanted = None
+        if request.method == "GET" and request.headers.get("If-Range", recording.etag) == recording.etag:
+            wanted = byte_ranges.asked(request.headers.get("Range"), recording.size)
+        code = status.HTTP_200_OK if wanted is None else status.HTTP_206_PARTIAL_CONTENT
+        if wanted is None:
+            wanted = range(recording.size)
+        else:
+            facts["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{recording.size}"
+        facts["Content-Length"] = str(len(wanted))
+        content_type = containers.WAV.content_type
+        if request.method == "HEAD":
+            return HttpResponse(status=code, headers=facts, content_type=content_type)
+        pieces = recording.bytes_between(wanted.start, wanted.stop)
+        # The first piece now, while a store that is out of reach can still be answered for.
+        pieces = chain([next(pieces, b"")], pieces)
+        return StreamingHttpResponse(
+            listening.in_threads(pieces) if isinstance(request._request, ASGIRequest) else pieces,
+            status=code,
+            headers=facts,
+            content_type=content_type,
+        )
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002
+        # What players say that they accept is sound; a refusal is told in JSON all the same.
+        return super().perform_content_negotiation(request, force=True)
+
+
 class ChunkList(GenericAPIView[AudioChunk]):
     capabilities: ClassVar = {"GET": "recordings.read"}
     audits: ClassVar = {"GET": "recording.read"}
@@ -245,6 +315,11 @@ class ChunkRetry(APIView):
         progress.try_again(chunk)
         chunk.refresh_from_db()
         return Response(ChunkSerializer(chunk).data)
+
+
+def _is_known(etag: str, known: str) -> bool:
+    """Whether the entity tag is among those of an If-None-Match header."""
+    return any(one == "*" or one.removeprefix("W/") == etag for one in parse_etags(known))
 
 
 def _whole_number(index: str) -> int:

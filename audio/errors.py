@@ -105,6 +105,25 @@ class Undecodable(AudioError):
     code = "undecodable"
 
 
+# --- The recording as one stream ---
+
+
+class NothingRecorded(AudioError):
+    """None of the recording's chunks is stored, so there is nothing to play."""
+
+    code = "nothing_recorded"
+
+
+class NoSuchRange(AudioError):
+    """None of the bytes that are asked for are there; there are `size`."""
+
+    code = "no_such_range"
+
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 # --- What may work a moment later ---
 
 

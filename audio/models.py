@@ -106,6 +106,8 @@ class AudioSession(models.Model):
             models.Index(fields=["test_session_id"], name="session_reference", condition=~Q(test_session_id="")),
             # As small as what is being recorded: the search for recordings that were left looks here.
             models.Index(fields=["last_activity_at"], name="session_recording", condition=Q(status="recording")),
+            models.Index(fields=["-created_at"], name="session_incomplete", condition=Q(verdict_state="incomplete")),
+            models.Index(fields=["-created_at"], name="session_abandoned", condition=Q(abandoned_at__isnull=False)),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(channels__in=[1, 2]), name="session_has_one_or_two_channels"),
@@ -201,6 +203,14 @@ class AudioChunk(models.Model):
                 name="chunk_not_stored",
                 condition=Q(upload_status__in=["uploading", "failed"]),
             ),
+            models.Index(
+                fields=["session", "chunk_index"],
+                name="chunk_failed",
+                condition=Q(processing_status="failed") | Q(upload_status="failed"),
+            ),
+            models.Index(fields=["session"], name="chunk_late", condition=Q(is_late=True)),
+            # Those of other codecs are few: they are made into Opus.
+            models.Index(fields=["codec"], name="chunk_not_opus", condition=~Q(codec="opus")),
         ]
 
     def __str__(self) -> str:

@@ -20,12 +20,15 @@ from django.utils import timezone
 
 from audio import blobs, chunk_bytes, sessions
 from audio.blobs import Listed
+from audio.errors import UnknownSession
 from audio.models import AudioChunk, AudioChunkQuerySet
 from audio.states import UPLOAD_MOVES, UploadStatus, sources
 
 log = structlog.get_logger("earshot.objects")
 
 LOST = "Its object was lost from the store. Its sender has to send it again."
+# So many rows are read at a time.
+MOST_AT_ONCE = 200
 _KEY = re.compile(r"audio/([0-9a-f-]{36})/chunk_\d{4,}\.\w+\Z")
 
 
@@ -37,22 +40,43 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found of one chunk, and what was done: `given_back` from the cache, or `owed_again`."""
+    """What was found of one chunk, and what was done: `given_back` from the cache, or `owed_again`.
+
+    `is_cached`: its bytes are in the cache, so that they can be given back.
+    """
 
     chunk: AudioChunk
     finding: Finding
+    is_cached: bool = False
     given_back: bool = False
     owed_again: bool = False
 
+    @property
+    def is_settled(self) -> bool:
+        """Store and row agree now: the object is right, or the row says that it is owed."""
+        return self.finding is Finding.RIGHT or self.given_back or self.owed_again
 
-def verify(chunks: AudioChunkQuerySet, *, fix: bool = False) -> Iterator[Verified]:
-    """Read every object of the stored ones among `chunks` and compare it with its row. Raises StoreUnavailable."""
-    for chunk in chunks.stored().select_related("session").order_by("session", "chunk_index").iterator(chunk_size=200):
-        yield verify_one(chunk, fix=fix)
+
+def verify(chunks: AudioChunkQuerySet, *, fix: bool = False, after: uuid.UUID | None = None) -> Iterator[Verified]:
+    """Read every object of the stored ones among `chunks` and compare it with its row. Raises StoreUnavailable.
+
+    In the order of their ids, a few at a time, so that memory does not grow and one can go on `after` the last that
+    was seen. What is erased meanwhile is passed over.
+    """
+    while page := list(_next(chunks, after)):
+        for chunk in page:
+            try:
+                yield verify_one(chunk, fix=fix)
+            except (AudioChunk.DoesNotExist, UnknownSession):
+                log.info("chunk_gone", chunk_id=str(chunk.pk))
+        after = page[-1].pk
 
 
 def verify_one(chunk: AudioChunk, *, fix: bool = False) -> Verified:
-    """Read the chunk's object and compare it with its row; with `fix`, mend what is wrong. Raises StoreUnavailable."""
+    """Read the chunk's object and compare it with its row; with `fix`, mend what is wrong.
+
+    Raises StoreUnavailable; UnknownSession or AudioChunk.DoesNotExist when it has been erased meanwhile.
+    """
     digest = blobs.digest_of(chunk.s3_key)
     if digest != chunk.stored_checksum:
         # It may have been transcoded since the row was read.
@@ -62,19 +86,18 @@ def verify_one(chunk: AudioChunk, *, fix: bool = False) -> Verified:
         return Verified(chunk, Finding.RIGHT)
     finding = Finding.MISSING if digest is None else Finding.DAMAGED
     log.error("object_not_right", session_id=str(chunk.session_id), chunk_index=chunk.chunk_index, finding=finding)
-    if not fix:
-        return Verified(chunk, finding)
     body = chunk_bytes.cached(chunk)
+    if not fix:
+        return Verified(chunk, finding, is_cached=body is not None)
     if body is not None:
-        blobs.put(chunk.s3_key, body, content_type=chunk.content_type)
-        return Verified(chunk, finding, given_back=True)
+        return Verified(chunk, finding, is_cached=True, given_back=_give_back(chunk, body))
     return Verified(chunk, finding, owed_again=_owe_again(chunk))
 
 
-def orphans() -> Iterator[Listed]:
+def orphans(prefix: str = blobs.ROOT) -> Iterator[Listed]:
     """Objects that no row knows and that are older than EARSHOT_ORPHAN_SECONDS. Raises StoreUnavailable."""
     before = timezone.now() - timedelta(seconds=settings.EARSHOT_ORPHAN_SECONDS)
-    for page in blobs.listed():
+    for page in blobs.listed(prefix):
         old = [one for one in page if one.modified < before]
         for session_id, found in groupby(old, key=lambda one: _session_of(one.key)):
             known = set()
@@ -87,10 +110,29 @@ def remove_orphans() -> int:
     """Remove the objects that no row knows; how many there were. Raises StoreUnavailable."""
     removed = 0
     for orphan in orphans():
-        blobs.erase(orphan.key)
-        log.info("orphan_removed", bytes=orphan.size)
+        remove(orphan)
         removed += 1
     return removed
+
+
+def remove(orphan: Listed) -> None:
+    """Remove an object that no row knows. Raises StoreUnavailable."""
+    blobs.erase(orphan.key)
+    log.info("orphan_removed", bytes=orphan.size)
+
+
+def _next(chunks: AudioChunkQuerySet, after: uuid.UUID | None) -> AudioChunkQuerySet:
+    following = chunks.stored().filter(pk__gt=after) if after else chunks.stored()
+    return following.select_related("session").order_by("pk")[:MOST_AT_ONCE]
+
+
+def _give_back(chunk: AudioChunk, body: bytes) -> bool:
+    blobs.put(chunk.s3_key, body, content_type=chunk.content_type)
+    if not AudioChunk.objects.filter(pk=chunk.pk).exists():
+        # Erased while the object was on its way back: nobody else knows that it is there.
+        blobs.erase(chunk.s3_key)
+        return False
+    return True
 
 
 def _owe_again(chunk: AudioChunk) -> bool:
@@ -101,7 +143,8 @@ def _owe_again(chunk: AudioChunk) -> bool:
             stored_checksum=chunk.stored_checksum,
             upload_status__in=sources(UPLOAD_MOVES, UploadStatus.FAILED),
         ).update(upload_status=UploadStatus.FAILED, error=LOST)
-        sessions.settle(session)
+        session = sessions.settle(session)
+        transaction.on_commit(lambda: sessions.announce_change(session))
     return bool(lost)
 
 

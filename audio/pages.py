@@ -40,7 +40,8 @@ class SessionPage(DetailView[AudioSession]):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         may_retry = cast("Any", self.request.user).may("recordings.retry")
-        return super().get_context_data(may_retry=may_retry, **context)
+        has_sound = self.object.chunks.stored().exists()
+        return super().get_context_data(may_retry=may_retry, has_sound=has_sound, **context)
 
 
 class RecordPage(TemplateView):

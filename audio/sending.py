@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Refused(Exception):
     """The server will not have it, and sending it again would not help; the message is the server's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordedChunk:
     """`body` is Ogg Opus; samples are counted at `SAMPLE_RATE`, first and last included."""
 
@@ -61,11 +62,16 @@ class RecordedChunk:
     def end_seconds(self) -> float:
         return (self.last_sample + 1) / SAMPLE_RATE
 
+    @cached_property
+    def digest(self) -> bytes:
+        """The SHA-256 of the body."""
+        return hashlib.sha256(self.body).digest()
 
-def record(file: Path, *, channels: int) -> Iterator[RecordedChunk]:
+
+def record(file: Path, *, channels: int, chunk_seconds: int = CHUNK_SECONDS) -> Iterator[RecordedChunk]:
     """The file as chunks, one at a time; memory does not grow with its length. Raises Undecodable."""
     first = 0
-    for index, samples in enumerate(_cut(_decoded(file, channels), CHUNK_SECONDS * SAMPLE_RATE)):
+    for index, samples in enumerate(_cut(_decoded(file, channels), chunk_seconds * SAMPLE_RATE)):
         last = first + samples.shape[1] - 1
         yield RecordedChunk(index, opus.encode([samples], channels=channels), first, last)
         first = last + 1
@@ -80,6 +86,31 @@ def duration_of(file: Path) -> float | None:
             return container.duration / av.time_base if container.duration else None
     except (av.error.FFmpegError, OSError) as error:
         raise Undecodable(f"{file} cannot be opened as audio: {error.strerror or type(error).__name__}.") from error
+
+
+def address_of(session_id: str, index: int) -> str:
+    """The path that a chunk is put to."""
+    return f"/api/audio/sessions/{session_id}/chunks/{index}"
+
+
+def headers_of(chunk: RecordedChunk) -> dict[str, str]:
+    """What a recorder says of a chunk that it cut just now."""
+    return {
+        "Content-Type": "audio/ogg",
+        "Content-Digest": f"sha-256=:{base64.b64encode(chunk.digest).decode()}:",
+        "X-Start-Time": f"{chunk.start_seconds:.6f}",
+        "X-Sample-Range": f"{chunk.first_sample}-{chunk.last_sample}/{SAMPLE_RATE}",
+        "X-Captured-At": datetime.now(UTC).isoformat(),
+    }
+
+
+def said_by(response: httpx.Response) -> str:
+    """A refusal in the server's own words."""
+    try:
+        error = response.json()["error"]
+        return f"{response.status_code} {error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{response.status_code} {response.reason_phrase}"
 
 
 class Recorder:
@@ -104,16 +135,8 @@ class Recorder:
         return self._json("POST", "/api/audio/sessions", most_tries=TRIES_TO_START, json=body)
 
     def send(self, session_id: str, chunk: RecordedChunk) -> dict[str, Any]:
-        digest = base64.b64encode(hashlib.sha256(chunk.body).digest()).decode()
-        headers = {
-            "Content-Type": "audio/ogg",
-            "Content-Digest": f"sha-256=:{digest}:",
-            "X-Start-Time": f"{chunk.start_seconds:.6f}",
-            "X-Sample-Range": f"{chunk.first_sample}-{chunk.last_sample}/{SAMPLE_RATE}",
-            "X-Captured-At": datetime.now(UTC).isoformat(),
-        }
-        path = f"/api/audio/sessions/{session_id}/chunks/{chunk.index}"
-        return self._json("PUT", path, content=chunk.body, headers=headers)
+        path = address_of(session_id, chunk.index)
+        return self._json("PUT", path, content=chunk.body, headers=headers_of(chunk))
 
     def complete(self, session_id: str, total_chunks: int) -> dict[str, Any]:
         path = f"/api/audio/sessions/{session_id}/complete"
@@ -140,7 +163,7 @@ class Recorder:
             else:
                 if response.status_code < 400:
                     return dict(response.json())
-                why = f"{self.url} answered {_said_by(response)}"
+                why = f"{self.url} answered {said_by(response)}"
                 if response.status_code not in PASSING_STATUSES:
                     raise Refused(why)
                 asked = response.headers.get("Retry-After", "")
@@ -181,14 +204,6 @@ class Watcher(threading.Thread):
         status = frame.get("session", {}).get("status") if frame["type"] == "session" else frame.get("status")
         if frame["type"] in {"session", "session_completed"} and status in {"completed", "failed"}:
             self.ended.set()
-
-
-def _said_by(response: httpx.Response) -> str:
-    try:
-        error = response.json()["error"]
-        return f"{response.status_code} {error['code']}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{response.status_code} {response.reason_phrase}"
 
 
 def _decoded(file: Path, channels: int) -> Iterator[NDArray[np.float32]]:

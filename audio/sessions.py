@@ -142,11 +142,35 @@ def abandon(session: AudioSession) -> bool:
         session = lock(session)
         if not _without_life().filter(pk=session.pk).exists():
             return False
-        session.abandoned_at = timezone.now()
-        _count(session, _highest_index(session) + 1, at=session.last_activity_at)
+        _count_as_left(session)
     log.info("session_abandoned", session_id=str(session.pk), chunks=session.total_chunks)
     announce_change(settle(session))
     return True
+
+
+def complete_with_what_is_there(session: AudioSession) -> AudioSession:
+    """End a recording at somebody's wish whose recorder has not said that it is done; late chunks still come.
+
+    What is stored is taken for all there is. Nobody knows whether it is, so the verdict does not call it whole until
+    the recorder says so itself. Raises SessionConflict when it is not recording any more, UnknownSession when it has
+    been erased.
+    """
+    with transaction.atomic():
+        refuse_forgotten(session)
+        session = lock(session)
+        if session.status != SessionStatus.RECORDING:
+            raise SessionConflict(f"The recording is {session.status}, so it is not to be ended.")
+        _count_as_left(session)
+    log.info("session_completed_by_hand", session_id=str(session.pk), chunks=session.total_chunks)
+    session = settle(session)
+    announce_change(session)
+    return session
+
+
+def _count_as_left(session: AudioSession) -> None:
+    """Take what is stored for all there is, within the transaction that locked it; its end stays open."""
+    session.abandoned_at = timezone.now()
+    _count(session, _highest_index(session) + 1, at=session.last_activity_at)
 
 
 def abandoned() -> list[AudioSession]:

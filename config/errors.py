@@ -35,6 +35,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     audio.NoAudio: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.TooLong: HTTPStatus.UNPROCESSABLE_ENTITY,
     audio.Undecodable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    audio.NothingRecorded: HTTPStatus.NOT_FOUND,
+    audio.NoSuchRange: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     audio.NotAudio: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     audio.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     audio.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
@@ -106,12 +108,13 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     status = status_of(error)
     if status is None:
         return None
-    retry_after = getattr(error, "retry_after_seconds", None)
-    return Response(
-        shape(error.code, error.message, error.fields, path=path),  # type: ignore[attr-defined]
-        status=status,
-        headers={"Retry-After": str(retry_after)} if retry_after else None,
-    )
+    headers = {}
+    if retry_after := getattr(error, "retry_after_seconds", None):
+        headers["Retry-After"] = str(retry_after)
+    if isinstance(error, audio.NoSuchRange):
+        headers["Content-Range"] = f"bytes */{error.size}"
+    body = shape(error.code, error.message, error.fields, path=path)  # type: ignore[attr-defined]
+    return Response(body, status=status, headers=headers)
 
 
 def _framework_answer(error: exceptions.APIException, path: str) -> Response:

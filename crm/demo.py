@@ -4,8 +4,9 @@ import os
 import secrets
 from pathlib import Path
 
-from audio import chunks, sending, sessions
-from audio.chunks import Declared, SampleRange
+from audio import chunks, opus, sending, sessions
+from audio.headers import Declared
+from audio.manifest import SampleRange
 from crm.models import Tenant, User
 from crm.roles import Role
 
@@ -58,7 +59,7 @@ def _record(person: User, subject: str, channels: int) -> None:
     session, _ = sessions.start(person, channels=channels, call={"subject": subject, "platform": "file"})
     total = 0
     for recorded in sending.record(SPEECH, channels=channels):
-        samples = SampleRange(recorded.first_sample, recorded.last_sample, sending.SAMPLE_RATE)
+        samples = SampleRange(recorded.first_sample, recorded.last_sample, opus.SAMPLE_RATE)
         declared = Declared(start_time=recorded.start_seconds, samples=samples)
         chunks.accept(session, index=recorded.index, body=recorded.body, declared=declared)
         total += 1

@@ -56,7 +56,8 @@ class AuditTrail:
 
     Who asked to see something does not get to see it when that cannot be written down. What was changed stays
     changed, and the loss of its entry is logged as an error. A view whose refusal has done it all the same names the
-    codes of such refusals in `done_all_the_same`.
+    codes of such refusals in `done_all_the_same`. A view that is asked many times in the course of one act says in
+    `same_act_for` for how long an entry stands for all of it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -84,7 +85,9 @@ class AuditTrail:
             # What a view was about although its address does not say so.
             address = {**address, **getattr(request, "about", {})}
             subject = acts.subject_of(act, address, getattr(response, "data", None))
-            acts.write(act, actor=actor, subject=subject, via=via)
+            within = getattr(view, "same_act_for", None)
+            if within is None or not acts.is_still(act, actor=actor, subject=subject, within=within):
+                acts.write(act, actor=actor, subject=subject, via=via)
         except Error as error:
             # Without its traceback: a driver's message may hold values.
             log.error("audit_entry_lost", act=act, error=type(error).__name__)  # noqa: TRY400

@@ -3,6 +3,7 @@
 Nothing here uses the code under test.
 """
 
+import struct
 from fractions import Fraction
 from functools import cache
 from io import BytesIO
@@ -103,3 +104,61 @@ def encode(
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             target.mux(packet)
     return body.getvalue()
+
+
+# --- What a recorder sends: one continuous encoding, cut on packets ---
+
+OPUS_RATE = 48_000
+OPUS_PACKET = 960
+# What the encoder looks ahead: the first so many samples that it gives are none of the signal's.
+OPUS_DELAY = 312
+
+
+def cut_opus(samples: Samples, *, packets: int | None = None, pre_roll: int = 32) -> list[bytes]:
+    """One encoding of `samples`, mono at 48 kHz, as Ogg files of `packets` each that decode alone; uncut without.
+
+    Chunk n has the sound from n * packets * 960 - 312 on: packets before it are there for the decoder to run in, and
+    are skipped.
+    """
+    encoded = _opus_packets(samples)
+    packets = packets or len(encoded)
+    chunks = []
+    for first in range(0, len(encoded), packets):
+        begin = max(0, first - pre_roll)
+        skip = (first - begin) * OPUS_PACKET or OPUS_DELAY
+        chunks.append(_ogg(encoded[begin : first + packets], skip=skip))
+    return chunks
+
+
+def _opus_packets(samples: Samples) -> list[bytes]:
+    encoder = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = OPUS_RATE, "mono", "flt", 48_000
+    encoded = []
+    for start in range(0, len(samples) - OPUS_PACKET + 1, OPUS_PACKET):
+        block = np.ascontiguousarray(samples[None, start : start + OPUS_PACKET])
+        frame = av.AudioFrame.from_ndarray(block, format="flt", layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = OPUS_RATE, Fraction(1, OPUS_RATE), start
+        encoded += [bytes(packet) for packet in encoder.encode(frame)]
+    return encoded
+
+
+def _ogg(packets: list[bytes], *, skip: int) -> bytes:
+    """RFC 7845: a page for the head, one for the tags, one for each packet."""
+    head = struct.pack("<8sBBHIhB", b"OpusHead", 1, 1, skip, OPUS_RATE, 0, 0)
+    tags = struct.pack("<8sI4sI", b"OpusTags", 4, b"test", 0)
+    pages = [_ogg_page(head, 0, 0, 2), _ogg_page(tags, 0, 1, 0)]
+    for number, packet in enumerate(packets):
+        is_last = number == len(packets) - 1
+        pages.append(_ogg_page(packet, (number + 1) * OPUS_PACKET, number + 2, 4 if is_last else 0))
+    return b"".join(pages)
+
+
+def _ogg_page(packet: bytes, granule: int, number: int, flags: int) -> bytes:
+    lacing = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+    page = struct.pack("<4sBBqIIIB", b"OggS", 0, flags, granule, 1, number, 0, len(lacing)) + lacing + packet
+    checksum = 0
+    for byte in page:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x104C11DB7 if checksum & 0x80000000 else 0)) & 0xFFFFFFFF
+    return page[:22] + struct.pack("<I", checksum) + page[26:]

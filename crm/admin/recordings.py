@@ -1,22 +1,40 @@
 import uuid
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from audio import progress, sockets
-from audio.errors import ChunkBusy
-from audio.models import AnalysisJob, AudioChunk, AudioSession
+from audio import gaps, objects, progress, sessions, sockets
+from audio.errors import ChunkBusy, SessionConflict, StoreUnavailable, UnknownSession
+from audio.manifest import Gap
+from audio.models import AnalysisJob, AudioChunk, AudioChunkQuerySet, AudioSession, RecordingGap
+from audio.objects import Finding
+from audio.states import GapCause, ProcessingStatus, UploadStatus, VerdictState
 from crm.admin import words
 from crm.admin.scoping import TenantScoped
 from crm.models import User
 
 # A search for chunks or jobs goes by so many recordings at most, the newest.
 MOST_SESSIONS = 200
+# So much is done for one request, which somebody waits for: a chunk takes some milliseconds.
+MOST_ANALYSED_AGAIN = 500
+MOST_VERIFIED = 100
+# So many gaps, consents and errors stand on the page of a recording, and so many findings in a message.
+MOST_SHOWN = 50
+MOST_SAID = 10
+FAILED = Q(processing_status=ProcessingStatus.FAILED) | Q(upload_status=UploadStatus.FAILED)
+VERDICTS = {
+    VerdictState.COMPLETE: "Complete: all of it is here",
+    VerdictState.INCOMPLETE: "Incomplete",
+    VerdictState.RECORDING: "Being recorded",
+}
 
 
 def sessions_meant(rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
@@ -46,21 +64,211 @@ def row_link(text: object, page: str, pk: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
 
 
-@admin.register(AudioSession)
-class SessionAdmin(TenantScoped):
+def lines(rows: list[tuple[Any, ...]], form: str, *, of: int) -> SafeString:
+    """A list of the rows, and how many more there are of them."""
+    more = format_html("<li>… and {} more</li>", of - len(rows)) if of > len(rows) else SafeString("")
+    return (
+        format_html("<ul>{}{}</ul>", format_html_join("", f"<li>{form}</li>", rows), more) if rows else SafeString("–")
+    )
+
+
+def _gap_in_words(gap: Gap) -> str:
+    until = "on" if gap.end is None else f"to {gap.end:.3f} s"
+    reason = f": {gap.reason}" if gap.reason else ""
+    return f"From {gap.start:.3f} s {until}, {gap.cause.label.lower()}{reason}"
+
+
+class Narrowing(admin.SimpleListFilter):
+    """All rows, or only those of one kind; the kind has an index of its own, no larger than what it finds."""
+
+    kinds: ClassVar[dict[str, tuple[str, Q]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, label) for value, (label, _) in self.kinds.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.kinds.get(self.value() or "")
+        return queryset.filter(chosen[1]) if chosen else queryset
+
+
+class SessionPeculiarity(Narrowing):
+    title = "peculiarity"
+    parameter_name = "peculiarity"
+    kinds: ClassVar = {
+        "incomplete": ("Not all of it is here", Q(verdict_state=VerdictState.INCOMPLETE)),
+        "abandoned": ("Its recorder went away", Q(abandoned_at__isnull=False)),
+        "paused": (
+            "Paused now",
+            Q(pk__in=RecordingGap.objects.filter(cause=GapCause.PAUSE, end_seconds=None).values("session")),
+        ),
+        "late": ("With late chunks", Q(pk__in=AudioChunk.objects.filter(is_late=True).order_by().values("session"))),
+        "failed": ("With failed chunks", Q(pk__in=AudioChunk.objects.filter(FAILED).order_by().values("session"))),
+    }
+
+
+class ChunkPeculiarity(Narrowing):
+    title = "peculiarity"
+    parameter_name = "peculiarity"
+    kinds: ClassVar = {
+        "late": ("Came late", Q(is_late=True)),
+        "codec": ("Not Opus", ~Q(codec="opus")),
+    }
+
+
+class OfRecordings(TenantScoped):
+    """What can be done with chosen recordings, or with chosen chunks of them."""
+
     kind = "recording"
+
+    def chunks_of(self, chosen: QuerySet[Any]) -> AudioChunkQuerySet:
+        """The stored chunks that are meant by the rows that were chosen."""
+        raise NotImplementedError
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_authenticated and request.user.may("recordings.retry"))
+
+    @admin.action(description="Analyse again", permissions=["retry"])
+    def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        ended = self.chunks_of(chosen).filter(
+            processing_status__in=[ProcessingStatus.COMPLETED, ProcessingStatus.FAILED]
+        )
+        again: Counter[uuid.UUID] = Counter()
+        left = self.chunks_of(chosen).unfinished().count()
+        meant = list(ended.select_related("session")[: MOST_ANALYSED_AGAIN + 1])
+        for chunk in meant[:MOST_ANALYSED_AGAIN]:
+            try:
+                progress.try_again(chunk)
+                again[chunk.session_id] += 1
+            except ChunkBusy:
+                left += 1
+            except UnknownSession:
+                continue
+        self.write_down_of("analysed_again", request, again)
+        self.message_user(request, f"{again.total()} sent to the workers again.", messages.SUCCESS)
+        if left:
+            self.message_user(request, f"{left} left alone: still being worked on.", messages.WARNING)
+        if len(meant) > MOST_ANALYSED_AGAIN:
+            self.message_user(
+                request, f"At most {MOST_ANALYSED_AGAIN} at once. Choose the rest again.", messages.WARNING
+            )
+
+    @admin.action(description="Verify objects", permissions=["view"])
+    def verify_objects(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        """Read what lies in the store and say whether it is what the rows say. Changes nothing."""
+        stored = self.chunks_of(chosen).count()
+        looked_at: Counter[uuid.UUID] = Counter()
+        wrong = []
+        try:
+            for verified in islice(objects.verify(self.chunks_of(chosen)), MOST_VERIFIED):
+                looked_at[verified.chunk.session_id] += 1
+                if verified.finding is not Finding.RIGHT:
+                    wrong.append(verified)
+        except StoreUnavailable as away:
+            self.message_user(request, f"{away.message} Try again in a moment.", messages.ERROR)
+        self.write_down_of("objects_verified", request, looked_at)
+        number = looked_at.total()
+        self.message_user(request, f"{number - len(wrong)} of {number} objects are right.", messages.SUCCESS)
+        for verified in wrong[:MOST_SAID]:
+            chunk = verified.chunk
+            self.message_user(
+                request,
+                f"{chunk.session}, chunk {chunk.chunk_index}: its object is {verified.finding}. "
+                f"To mend it: manage.py verify_blobs --session {chunk.session_id} --fix",
+                messages.ERROR,
+            )
+        if len(wrong) > MOST_SAID:
+            more = f"{len(wrong) - MOST_SAID} more objects are not right. To mend them: manage.py verify_blobs --fix"
+            self.message_user(request, more, messages.ERROR)
+        if number < stored:
+            rest = f"{stored - number} were not looked at. For so many: manage.py verify_blobs"
+            self.message_user(request, rest, messages.WARNING)
+
+    def write_down_of(self, done: str, request: HttpRequest, of_sessions: Iterable[uuid.UUID]) -> None:
+        """One entry for each recording, however many of its chunks it was done to."""
+        for session_id in of_sessions:
+            self.write_down_about(request, done, f"recording:{session_id}")
+
+
+@admin.register(AudioSession)
+class SessionAdmin(OfRecordings):
     tenant_path = "tenant"
-    list_display = ("short_id", "user", "created_at", "status", "duration", "channels", "chunks", "on_page")
-    list_filter = ("status", "created_at")
+    list_display = (
+        "short_id",
+        "user",
+        "created_at",
+        "status",
+        "verdict_state",
+        "duration",
+        "channels",
+        "abandoned_at",
+        "error",
+        "chunks",
+        "on_page",
+    )
+    list_filter = ("status", SessionPeculiarity, "created_at")
     list_select_related = ("user",)
     sortable_by = ("created_at",)
-    lookups = frozenset({"status__exact", "created_at__gte", "created_at__lt", "user__id__exact", "call_id__exact"})
+    lookups = frozenset(
+        {
+            "status__exact",
+            "peculiarity",
+            "created_at__gte",
+            "created_at__lt",
+            "user__id__exact",
+            "call_id__exact",
+        }
+    )
     search_fields = ("id",)
     search_help_text = "Session id, call id, reference or username, whole"
-    readonly_fields = ("chunks", "jobs", "watched_by", "on_page")
+    readonly_fields = (
+        "verdict",
+        "gaps",
+        "paused",
+        "consents",
+        "errors",
+        "player",
+        "chunks",
+        "jobs",
+        "watched_by",
+        "on_page",
+    )
+    actions = ("analyse_again", "complete_now", "verify_objects")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        failed = AudioChunk.objects.filter(FAILED, session=OuterRef("pk")).order_by("chunk_index")
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(first_error=Subquery(failed.values("error")[:1]))
+        return rows
+
+    def chunks_of(self, chosen: QuerySet[Any]) -> AudioChunkQuerySet:
+        picked = list(chosen.values_list("pk", flat=True))
+        return AudioChunk.objects.filter(session__in=picked).stored()
 
     def searched(self, request: HttpRequest, rows: QuerySet[AudioSession], term: str) -> QuerySet[AudioSession]:
         return sessions_meant(rows, term)
+
+    def has_write_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_authenticated and request.user.may("recordings.write"))
+
+    @admin.action(description="Complete now", permissions=["write"])
+    def complete_now(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        ended = left = 0
+        for session in chosen:
+            try:
+                sessions.complete_with_what_is_there(session)
+                self.write_down(request, "completed_by_hand", session)
+                ended += 1
+            except SessionConflict:
+                left += 1
+            except UnknownSession:
+                continue
+        self.message_user(
+            request,
+            f"{ended} ended with what is stored. They are not called complete: late chunks may still come, and their "
+            "recorders have not said that there are none.",
+            messages.SUCCESS,
+        )
+        if left:
+            self.message_user(request, f"{left} left alone: not being recorded any more.", messages.WARNING)
 
     @admin.display(description="Id")
     def short_id(self, session: AudioSession) -> str:
@@ -69,6 +277,51 @@ class SessionAdmin(TenantScoped):
     @admin.display(description="Duration")
     def duration(self, session: AudioSession) -> str:
         return words.duration(session.total_duration_seconds)
+
+    @admin.display(description="Error")
+    def error(self, session: Any) -> str:
+        """Of the first chunk that has one."""
+        return session.first_error or ""
+
+    @admin.display(description="Verdict")
+    def verdict(self, session: AudioSession) -> SafeString:
+        whole = sessions.manifest_of(session)
+        told = [
+            VERDICTS[whole.state],
+            f"{words.duration(whole.sound_seconds)} of sound on {words.duration(whole.duration)}",
+            f"{len(whole.gaps)} gaps",
+        ]
+        if whole.owed:
+            more = " …" if len(whole.owed) > MOST_SHOWN else ""
+            owed = ", ".join(str(index) for index in whole.owed[:MOST_SHOWN])
+            told.append(f"{len(whole.owed)} chunks owed: {owed}{more}")
+        return lines([(line,) for line in told], "{}", of=len(told))
+
+    @admin.display(description="Gaps")
+    def gaps(self, session: AudioSession) -> SafeString:
+        found = sessions.manifest_of(session).gaps
+        return lines([(_gap_in_words(gap),) for gap in found[:MOST_SHOWN]], "{}", of=len(found))
+
+    @admin.display(description="Paused now", boolean=True)
+    def paused(self, session: AudioSession) -> bool:
+        return gaps.is_paused(session)
+
+    @admin.display(description="Consent")
+    def consents(self, session: AudioSession) -> SafeString:
+        said = session.consents.order_by("-at", "-pk")
+        rows = [(consent, f"{consent.at:%Y-%m-%d %H:%M:%S} UTC", consent.wording) for consent in said[:MOST_SHOWN]]
+        return lines(rows, "{}, {}: “{}”", of=said.count())
+
+    @admin.display(description="Errors")
+    def errors(self, session: AudioSession) -> SafeString:
+        failed = session.chunks.filter(FAILED).order_by("chunk_index")
+        rows = [(row_link(chunk, "audio_audiochunk", chunk.pk), chunk.error) for chunk in failed[:MOST_SHOWN]]
+        return lines(rows, "{}: {}", of=failed.count())
+
+    @admin.display(description="Sound")
+    def player(self, session: AudioSession) -> SafeString:
+        address = reverse("session-detail", args=[session.pk])
+        return format_html('<audio controls preload="none" src="{}/audio"></audio>', address)
 
     @admin.display(description="Chunks")
     def chunks(self, session: AudioSession) -> SafeString:
@@ -101,7 +354,7 @@ class PartsOfSessions(TenantScoped):
 
 
 @admin.register(AudioChunk)
-class ChunkAdmin(PartsOfSessions):
+class ChunkAdmin(PartsOfSessions, OfRecordings):
     tenant_path = "session__tenant"
     list_display = (
         "chunk_index",
@@ -112,15 +365,23 @@ class ChunkAdmin(PartsOfSessions):
         "duration",
         "size",
         "attempts",
+        "codec",
+        "is_late",
         "error",
     )
     list_display_links = ("chunk_index",)
-    list_filter = ("processing_status", "upload_status", ("session__created_at", admin.DateFieldListFilter))
+    list_filter = (
+        "processing_status",
+        "upload_status",
+        ChunkPeculiarity,
+        ("session__created_at", admin.DateFieldListFilter),
+    )
     list_select_related = ("session",)
     lookups = frozenset(
         {
             "processing_status__exact",
             "upload_status__exact",
+            "peculiarity",
             "session__created_at__gte",
             "session__created_at__lt",
             "session__id__exact",
@@ -133,8 +394,12 @@ class ChunkAdmin(PartsOfSessions):
     # Along the sessions' index, and within each along that of its chunks: a page reads no more than it shows,
     # whatever else there is in the table.
     ordering = ("-session__created_at", "chunk_index")
-    readonly_fields = ("of_session", "jobs")
-    actions = ("analyse_again",)
+    readonly_fields = ("of_session", "jobs", "sound")
+    actions = ("analyse_again", "verify_objects")
+
+    def chunks_of(self, chosen: QuerySet[Any]) -> AudioChunkQuerySet:
+        picked = list(chosen.order_by().values_list("pk", flat=True))
+        return AudioChunk.objects.filter(pk__in=picked).stored()
 
     def searched(self, request: HttpRequest, rows: QuerySet[AudioChunk], term: str) -> QuerySet[AudioChunk]:
         of_sessions = self.chunks_meant(request, term)
@@ -160,22 +425,11 @@ class ChunkAdmin(PartsOfSessions):
     def jobs(self, chunk: AudioChunk) -> SafeString:
         return list_link("Jobs", "audio_analysisjob", chunk__id__exact=chunk.pk)
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_authenticated and request.user.may("recordings.retry"))
-
-    @admin.action(description="Analyse again", permissions=["retry"])
-    def analyse_again(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-        retried = left = 0
-        for chunk in chosen:
-            try:
-                progress.try_again(chunk)
-                self.write_down(request, "analysed_again", chunk)
-                retried += 1
-            except ChunkBusy:
-                left += 1
-        self.message_user(request, f"{retried} sent to the workers again.", messages.SUCCESS)
-        if left:
-            self.message_user(request, f"{left} left alone: still being worked on.", messages.WARNING)
+    @admin.display(description="Sound")
+    def sound(self, chunk: AudioChunk) -> SafeString:
+        """Where it can be listened to: the recording's page at its first second."""
+        address = reverse("session-page", args=[chunk.session_id], query={"t": f"{chunk.start_time_seconds:.3f}"})
+        return format_html('<a href="{}">Listen on the recording’s page</a>', address)
 
 
 @admin.register(AnalysisJob)

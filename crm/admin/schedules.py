@@ -34,6 +34,9 @@ LENGTHS = {period: timedelta(**{period: 1}) for period, _ in IntervalSchedule.PE
 # What a beat may send, in people's words. A task that needs arguments is none of it: beat has nothing to tell it.
 _WORDS = {
     "audio.sweep_jobs": "Find work that was lost on its way",
+    "audio.end_abandoned_sessions": "End recordings that were left",
+    "audio.forget_dead_sockets": "Forget sockets whose server died",
+    "audio.remove_orphaned_objects": "Remove objects that nobody knows",
     "crm.sweep_sign_ins": "Forget failed sign-ins that no longer count",
     "crm.seal_audit_log": "Seal the audit log",
 }

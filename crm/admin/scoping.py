@@ -32,7 +32,9 @@ class Quick(admin.ModelAdmin[Any]):
 
     def write_down(self, request: HttpRequest, done: str, row: Model | None = None) -> None:
         """Say in the audit log that this was done, to a row or to all that a list shows."""
-        subject = self.subject_of(row) if row is not None else ""
+        self.write_down_about(request, done, self.subject_of(row) if row is not None else "")
+
+    def write_down_about(self, request: HttpRequest, done: str, subject: str) -> None:
         acts.write(f"{self.kind}.{done}", actor=cast("User", request.user), subject=subject, via="admin")
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

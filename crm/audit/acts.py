@@ -1,12 +1,15 @@
 """What was done, told by whoever did it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from crm.audit import sealing
 from crm.models import AuditEntry, User
 from metrics import person_keys
+from metrics.errors import RetryableMetricsError
 
 LONGEST_SUBJECT = 400
 # Where the id of an act's subject stands in the address, by the kind of thing.
@@ -40,6 +43,22 @@ def subject_of(act: str, address: Mapping[str, Any], answer: Any = None) -> str:
     if thing is None and isinstance(answer, Mapping):
         thing = answer.get("id")
     return f"{kind}:{thing}"[:LONGEST_SUBJECT] if thing is not None else ""
+
+
+def is_still(act: str, *, actor: User, subject: str, within: timedelta) -> bool:
+    """Whether the log has an entry of this act, by this person and about this thing, that is no older than `within`.
+
+    Once it is sealed it names both by pseudonyms; while those cannot be made, the answer is no.
+    """
+    recent = AuditEntry.objects.of_chain(actor.tenant_id).filter(act=act, at__gt=timezone.now() - within)
+    entry = AuditEntry(tenant_id=actor.tenant_id, act=act, actor=person_keys.of_user(actor.pk), subject=subject)
+    if recent.filter(actor=entry.actor, subject=subject).exists():
+        return True
+    try:
+        sealing.name_by_pseudonym(actor.tenant_id, [entry])
+    except RetryableMetricsError:
+        return False
+    return recent.filter(actor=entry.actor, subject=entry.subject).exists()
 
 
 def write(act: str, *, actor: User | None, subject: str = "", via: str, tenant_id: int | None = None) -> None:

@@ -72,12 +72,27 @@ def anchor_of(block: AuditBlock) -> tuple[str, bytes]:
     return name, orjson.dumps({"number": block.number, "entries": block.entry_count, "hash": block.hash})
 
 
+def name_by_pseudonym(tenant_id: int | None, entries: Sequence[AuditEntry]) -> None:
+    """Put pseudonyms in the place of ids; a subject's keeps the word for its kind in front."""
+    owners = _owners(tenant_id, (entry.subject for entry in entries))
+    wanted: dict[tuple[int, str], Named] = {}
+    for position, entry in enumerate(entries):
+        if entry.actor:
+            wanted[position, "actor"] = Named(tenant_id, entry.actor)
+        if entry.subject:
+            wanted[position, "subject"] = _named(tenant_id, entry, owners)
+    for (position, field), pseudonym in zip(wanted, keyring.pseudonyms(list(wanted.values())), strict=True):
+        entry = entries[position]
+        kind = f"{entry.subject.partition(':')[0]}:" if field == "subject" else ""
+        setattr(entry, field, f"{kind}{pseudonym}")
+
+
 def _seal_block(tenant_id: int | None) -> int:
     entries = list(AuditEntry.objects.unsealed().of_chain(tenant_id).order_by("pk")[:MOST_ENTRIES])
     if not entries:
         return 0
     # Before the transaction: the archive may take its time.
-    _name_by_pseudonym(tenant_id, entries)
+    name_by_pseudonym(tenant_id, entries)
     try:
         with transaction.atomic():
             if not _are_still_unsealed(entries):
@@ -139,20 +154,6 @@ def _anchor_blocks(blocks: Sequence[AuditBlock]) -> None:
         # The database was restored from a backup, or somebody has made this block anew; verify_audit tells.
         log.error("audit_anchor_differs", tenant_id=block.tenant_id, number=block.number)
     AuditBlock.objects.filter(pk__in=[block.pk for block in anchored]).update(anchored_at=timezone.now())
-
-
-def _name_by_pseudonym(tenant_id: int | None, entries: Sequence[AuditEntry]) -> None:
-    """Put pseudonyms in the place of ids; a subject's keeps the word for its kind in front."""
-    owners = _owners(tenant_id, (entry.subject for entry in entries))
-    wanted: dict[tuple[AuditEntry, str], Named] = {}
-    for entry in entries:
-        if entry.actor:
-            wanted[entry, "actor"] = Named(tenant_id, entry.actor)
-        if entry.subject:
-            wanted[entry, "subject"] = _named(tenant_id, entry, owners)
-    for (entry, field), pseudonym in zip(wanted, keyring.pseudonyms(list(wanted.values())), strict=True):
-        kind = f"{entry.subject.partition(':')[0]}:" if field == "subject" else ""
-        setattr(entry, field, f"{kind}{pseudonym}")
 
 
 def _named(tenant_id: int | None, entry: AuditEntry, owners: dict[str, int]) -> Named:

@@ -11,6 +11,8 @@ export function chunk(index, values = STORED) {
     start_time_seconds: index * 30,
     end_time_seconds: index * 30 + 30,
     duration_seconds: 30,
+    declared_seconds: 30,
+    decoded_seconds: null,
     analysed_at: null,
     error: "",
     ...values,
@@ -23,7 +25,15 @@ export function segment(index, position, text = "hello") {
 }
 
 export function session(values = {}) {
-  return { status: "recording", total_chunks: null, owed: [], end_time: null, total_duration_seconds: 0, ...values };
+  return {
+    status: "recording",
+    total_chunks: null,
+    owed: [],
+    verdict: { state: "recording", gaps: [], owed: [] },
+    end_time: null,
+    total_duration_seconds: 0,
+    ...values,
+  };
 }
 
 export function snapshot({ seq = "ab12cd34-5", chunks = [], segments = [], ...values } = {}) {

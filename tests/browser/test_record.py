@@ -434,7 +434,10 @@ def test_neither_the_heap_nor_what_is_kept_grows_with_the_recording(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_has_no_serious_fault_of_access(browser, stack, theme):
     context = browser.new_context(
-        base_url=stack.url, viewport={"width": 360, "height": 760}, permissions=["microphone"], color_scheme=theme,
+        base_url=stack.url,
+        viewport={"width": 360, "height": 760},
+        permissions=["microphone"],
+        color_scheme=theme,
         bypass_csp=True,
     )
     page = context.new_page()

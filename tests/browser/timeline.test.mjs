@@ -65,6 +65,17 @@ test("a gap between events is noticed", () => {
   assert.equal(misses({ type: "pong", seq: null }, state), false);
 });
 
+test("the verdict is the last that was told, and owes no chunk that has come", () => {
+  const told = { state: "incomplete", gaps: [{ start: 30, end: 60, cause: "never_arrived", reason: "" }], owed: [1, 2] };
+  const changed = apply(event("session_changed", 6, { status: "processing", total_chunks: 3, owed: [1, 2], verdict: told }), stateWith());
+  assert.equal(changed.session.verdict, told);
+  const arrived = apply(event("chunk_stored", 7, { chunk: chunk(1) }), changed);
+  assert.deepEqual(arrived.session.verdict, { ...told, owed: [2] });
+  const whole = { state: "complete", gaps: [], owed: [] };
+  const ended = apply(event("session_completed", 8, { status: "completed", at: "2026-01-01T10:05:00Z", verdict: whole }), arrived);
+  assert.equal(ended.session.verdict, whole);
+});
+
 test("a completed session owes nothing and knows its total", () => {
   const before = stateWith({ chunks: [chunk(0, TRANSCRIBED), chunk(1, TRANSCRIBED)] });
   const after = apply(event("session_completed", 6, { status: "completed", at: "2026-01-01T10:05:00Z" }), before);

@@ -282,19 +282,26 @@ def many(agent, stranger):
             """
             WITH made AS (
                 INSERT INTO audio_audiosession (id, tenant_id, user_id, test_session_id, call_id, start_time,
-                    total_duration_seconds, status, s3_base_key, channels, metadata, created_at, updated_at)
+                    total_duration_seconds, status, s3_base_key, channels, metadata, last_activity_at, abandoned_at,
+                    verdict_state, created_at, updated_at)
                 SELECT gen_random_uuid(), tenant, person, 'reference ' || n, tenant || ' ' || n, now(), 30,
-                    CASE WHEN n %% 4000 = 0 THEN 'failed' ELSE 'completed' END, '', 1, '{}',
+                    CASE WHEN n %% 4000 = 0 THEN 'failed' ELSE 'completed' END, '', 1, '{}', now(),
+                    CASE WHEN n %% 4000 = 1 THEN now() END,
+                    CASE WHEN n %% 4000 = 1 THEN 'incomplete' ELSE 'complete' END,
                     now() - age - n * interval '1 second', now()
                 FROM (VALUES (%s, %s, %s, interval '0'), (%s, %s, 12000, interval '1 day'))
                     AS who (tenant, person, most, age), generate_series(1, most) n
-                RETURNING id, status, created_at
+                RETURNING id, status, abandoned_at, created_at
+            ), paused AS (
+                INSERT INTO audio_recordinggap (session_id, start_seconds, cause, reason, created_at)
+                SELECT id, 30, 'pause', '', now() FROM made WHERE abandoned_at IS NOT NULL
             ), heard AS (
                 INSERT INTO audio_audiochunk (id, session_id, chunk_index, start_time_seconds, end_time_seconds,
-                    duration_seconds, s3_key, content_type, file_size_bytes, checksum, stored_checksum, upload_status,
-                    claimed_at, processing_status, error, attempts, transcription, analysis_results, received_at,
-                    created_at)
-                SELECT gen_random_uuid(), id, 0, 0, 30, 30, '', 'audio/ogg', 1, '', '', 'uploaded', now(), status,
+                    duration_seconds, declared_seconds, starts_declared, is_late, s3_key, content_type, codec,
+                    file_size_bytes, checksum, stored_checksum, upload_status, claimed_at, processing_status, error,
+                    attempts, transcription, analysis_results, received_at, created_at)
+                SELECT gen_random_uuid(), id, 0, 0, 30, 30, 30, true, abandoned_at IS NOT NULL, '', 'audio/ogg',
+                    CASE WHEN abandoned_at IS NULL THEN 'opus' ELSE 'mp3' END, 1, '', '', 'uploaded', now(), status,
                     '', 1, '', '{}', now(), created_at FROM made
                 RETURNING id, processing_status
             )
@@ -304,7 +311,7 @@ def many(agent, stranger):
             """,
             [agent.tenant_id, agent.pk, scaled(20_000, 200_000), stranger.tenant_id, stranger.pk],
         )
-        cursor.execute("ANALYZE audio_audiosession, audio_audiochunk, audio_analysisjob")
+        cursor.execute("ANALYZE audio_audiosession, audio_audiochunk, audio_analysisjob, audio_recordinggap")
     return stranger
 
 
@@ -318,14 +325,20 @@ def counted(monkeypatch):
 
 def test_no_list_reads_more_of_a_large_table_than_it_shows_or_counts(client, many, admin, theirs, counted):
     status = {"audiosession": "status", "audiochunk": "processing_status", "analysisjob": "state"}
+    peculiar = {
+        "audiosession": ["incomplete", "abandoned", "paused", "late", "failed"],
+        "audiochunk": ["late", "codec"],
+    }
     for viewer in (admin, theirs):
         client.force_login(viewer)
         for page in PAGES:
             rare = {f"{status[page]}__exact": "failed"}
-            for query in ({}, {"p": 10}, rare, {"q": "reference 77"}, {"q": many.username}):
+            peculiarities = [{"peculiarity": value} for value in peculiar.get(page, ())]
+            for query in ({}, {"p": 10}, rare, {"q": "reference 77"}, {"q": many.username}, *peculiarities):
                 with CaptureQueriesContext(connection) as queries:
                     response = client.get(f"/admin/audio/{page}/", query)
                 assert response.status_code == 200
+                assert response.context["cl"].result_count > 0 or "q" in query or viewer == theirs, f"{page} {query}"
                 assert len(queries) < 12
                 if not query:
                     assert "500+" in response.content.decode()

@@ -11,6 +11,9 @@ from calls import conversations
 from crm import demo, tokens
 from crm.models import AccessPolicy, Tenant, Token, User
 from tests.builders import make_user
+from tests.running import free_port
+
+SPEECH = "crm/speech/reading.ogg"
 
 
 def run(*arguments, **options):
@@ -129,4 +132,32 @@ def test_send_audio_says_what_is_wrong_with_a_file(agent, tmp_path):
 def test_send_audio_says_whom_it_does_not_know(tenant, tmp_path):
     make_user(tenant, "agent")
     with pytest.raises(CommandError, match="nobody"):
-        run("send_audio", "crm/speech/reading.ogg", user="nobody")
+        run("send_audio", SPEECH, user="nobody")
+
+
+def test_simulate_calls_says_what_is_wrong_with_a_file(agent, tmp_path):
+    with pytest.raises(CommandError, match=r"absent\.wav"):
+        run("simulate_calls", str(tmp_path / "absent.wav"), user=[agent.username])
+
+
+def test_simulate_calls_names_who_may_not_record(tenant, agent):
+    privacy = make_user(tenant, "privacy")
+    with pytest.raises(CommandError, match=f"may record: nobody, {privacy.username}"):
+        run("simulate_calls", SPEECH, user=[agent.username, privacy.username, "nobody"])
+    assert not Token.objects.exists()
+
+
+def test_simulate_calls_without_the_demo_says_so(db):
+    with pytest.raises(CommandError, match="the demo has not been made"):
+        run("simulate_calls", SPEECH)
+
+
+def test_simulate_calls_says_when_there_is_no_server(db):
+    with pytest.raises(CommandError, match="does not answer"):
+        run("simulate_calls", SPEECH, url=f"http://127.0.0.1:{free_port()}", token="any")
+
+
+@pytest.mark.parametrize("wrong", [{"num_calls": 0}, {"chunk_seconds": 0}, {"chunk_seconds": 121}])
+def test_simulate_calls_refuses_numbers_out_of_bounds(db, wrong):
+    with pytest.raises(CommandError, match=f"--{next(iter(wrong)).replace('_', '-')} must be"):
+        run("simulate_calls", SPEECH, **wrong)

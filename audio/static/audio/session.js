@@ -3,13 +3,16 @@
 import { ChunkStrip } from "./chunk_strip.js";
 import { Connection } from "./connection.js";
 import { element, icon } from "./dom.js";
+import { Player } from "./player.js";
 import { tally } from "./status.js";
 import { StatusList } from "./status_list.js";
 import { EMPTY, apply, isEnded, misses, storedSeconds, withChunk } from "./timeline.js";
 import { showAll, showDuration } from "./times.js";
 import { isDraft } from "./transcript.js";
 import { TranscriptList } from "./transcript_list.js";
+import { verdictWords } from "./verdict.js";
 
+const VERDICT_ICONS = { safe: "check", working: "dot", missing: "alert" };
 const STATE_ICONS = { recording: "dot", processing: "half", completed: "check", failed: "cross" };
 
 const part = (id) => document.getElementById(id);
@@ -25,12 +28,23 @@ const transcript = new TranscriptList({
   list: part("segments"),
   empty: part("transcript-empty"),
   newLines: part("new-lines"),
+  onSeek: (seconds) => player.seek(seconds),
+});
+const player = new Player({
+  box: part("player"),
+  audio: part("audio"),
+  address: `${address}/audio`,
+  position: Math.max(0, Number(new URLSearchParams(location.search).get("t")) || 0),
 });
 const strip = new ChunkStrip({
   strip: part("strip"),
   note: part("strip-note"),
   detail: part("detail"),
-  onOpen: (index) => transcript.open(index),
+  onOpen: (index) => {
+    transcript.open(index);
+    const chunk = state.chunks.find((one) => one.chunk_index === index);
+    if (chunk) player.seek(chunk.start_time_seconds);
+  },
 });
 const connection = new Connection({
   open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/audio/${sessionId}`),
@@ -51,6 +65,7 @@ function show(next) {
     strip.show(state);
     part("tally").textContent = tally(state);
     showDuration(part("duration"), storedSeconds(state));
+    player.show(state);
   }
   if (state.session !== before.session || state.segments !== before.segments) {
     part("draft").hidden = !isDraft(state.segments);
@@ -66,7 +81,18 @@ function showState() {
     badge.dataset.state = status;
     badge.replaceChildren(icon(STATE_ICONS[status]), element("span", { textContent: word }));
   }
+  showVerdict();
   showConnection();
+}
+
+function showVerdict() {
+  const { tone, text, pauses } = verdictWords(state.session.verdict);
+  const line = part("verdict");
+  const said = `${text}. ${pauses}`;
+  if (line.dataset.said === said) return;
+  Object.assign(line.dataset, { tone, said });
+  const aside = pauses ? [" ", element("span", { className: "muted", textContent: pauses })] : [];
+  line.replaceChildren(icon(VERDICT_ICONS[tone]), element("span", {}, text, ...aside));
 }
 
 // --- What the server says and is asked ---

@@ -103,14 +103,15 @@ function withSegments(state, chunkIndex, segments) {
   return { ...state, segments: [...others, ...segments].sort(byTime) };
 }
 
-function changed(state, { status, total_chunks, owed }) {
-  return { ...state, session: { ...state.session, status, total_chunks, owed } };
+function changed(state, { status, total_chunks, owed, verdict }) {
+  return { ...state, session: { ...state.session, status, total_chunks, owed, verdict } };
 }
 
-function completed(state, { status, at }) {
+function completed(state, { status, at, verdict }) {
   const session = {
     ...state.session,
     status,
+    verdict,
     owed: [],
     end_time: state.session.end_time ?? at,
     // It ends only once all that the recorder counted is here.
@@ -120,14 +121,21 @@ function completed(state, { status, at }) {
 }
 
 function sessionWith(session, chunks, chunk) {
-  const owed = session.owed.filter((index) => index !== chunk.chunk_index);
+  const { verdict } = session;
+  const owed = without(session.owed, chunk.chunk_index);
+  const owedByVerdict = without(verdict.owed, chunk.chunk_index);
   const reopened = isEnded(session) && ["pending", "processing"].includes(chunk.processing_status);
   return {
     ...session,
-    owed: owed.length === session.owed.length ? session.owed : owed,
+    owed,
+    verdict: owedByVerdict === verdict.owed ? verdict : { ...verdict, owed: owedByVerdict },
     status: reopened ? "processing" : session.status,
     total_duration_seconds: storedSeconds({ chunks }),
   };
+}
+
+function without(indexes, index) {
+  return indexes.includes(index) ? indexes.filter((one) => one !== index) : indexes;
 }
 
 function replaceSorted(chunks, chunk) {

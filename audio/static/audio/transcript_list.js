@@ -9,7 +9,8 @@ const NEAR_THE_END_PX = 48;
 const SHOWN_OF_A_SEGMENT = ["text", "speaker", "start_time", "confidence", "engine"];
 
 export class TranscriptList {
-  constructor({ scroller, list, empty, newLines }) {
+  /** `onSeek(seconds)`: a line was clicked, or its time chosen by keyboard. */
+  constructor({ scroller, list, empty, newLines, onSeek }) {
     Object.assign(this, { scroller, list, empty, newLines });
     /** segment_id → {row, segment, turn}. */
     this.rows = new Map();
@@ -21,6 +22,11 @@ export class TranscriptList {
       this.#toTheEnd();
       this.#showUnseen();
       scroller.focus({ preventScroll: true });
+    });
+    list.addEventListener("click", ({ target }) => {
+      const row = target.closest(".segment");
+      // Who has just marked words wants these.
+      if (row && getSelection().isCollapsed) onSeek(Number(row.dataset.start));
     });
     new ResizeObserver(() => {
       if (this.following) this.#toTheEnd();
@@ -134,12 +140,20 @@ function fill(entry, segment, turn) {
   const { row } = entry;
   entry.turn = turn;
   row.dataset.speaker = segment.speaker ?? "";
+  row.dataset.start = segment.start_time;
   row.toggleAttribute("data-turn", turn);
   row.replaceChildren(
     ...(turn ? [element("span", { className: "segment-speaker", textContent: speakerName(segment.speaker) })] : []),
-    element("span", { className: "segment-time", textContent: duration(segment.start_time) }),
+    timeButton(segment.start_time),
     element("p", { className: "segment-text", dir: "auto" }, ...runs(segment).map(written)),
   );
+}
+
+function timeButton(seconds) {
+  const time = duration(seconds);
+  const button = element("button", { type: "button", className: "segment-time", textContent: time });
+  button.setAttribute("aria-label", `Go to ${time}`);
+  return button;
 }
 
 function written({ text, confidence }) {

@@ -1,10 +1,14 @@
 """What is written down, when, and what happens when it cannot be."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
+from django.utils import timezone
 
 from crm import tokens
+from crm.audit import sealing
 from crm.models import AuditEntry, Contact, Token
 from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
 from tests.sound import encode, tone
@@ -189,3 +193,65 @@ def test_the_question_whether_to_delete_shows_whom_it_is_about(client, admin):
     client.post("/admin/crm/contact/", {"action": "delete_selected", "_selected_action": [contact.pk]})
     me = f"user:{admin.pk}"
     assert entries() == [("contact.read", me, f"contact:{contact.pk}", "admin"), ("contact.listed", me, "", "admin")]
+
+
+# --- An act that takes many requests ---
+
+
+@pytest.fixture
+def played(agent, session):
+    """Play a part of the recording, as somebody."""
+    put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
+
+    def play(user, recording=session):
+        answer = bearer(user).get(f"/api/audio/sessions/{recording.pk}/audio", HTTP_RANGE="bytes=1000-1999")
+        assert answer.status_code == 206
+        return len(entries())
+
+    return play
+
+
+def test_the_ranges_of_one_playing_are_one_entry(agent, session, played):
+    assert [played(agent) for _ in range(5)] == [1] * 5
+    assert entries() == [("recording.played", f"user:{agent.pk}", f"recording:{session.pk}", "api")]
+
+
+def test_they_are_still_when_it_has_been_sealed_meanwhile(agent, session, played):
+    played(agent)
+    assert sealing.seal() == 1
+    assert str(session.pk) not in str(entries())
+    assert [played(agent) for _ in range(3)] == [1] * 3
+
+
+def test_who_plays_on_after_that_is_written_down_anew(agent, played):
+    played(agent)
+    AuditEntry.objects.update(at=timezone.now() - timedelta(minutes=9))
+    assert played(agent) == 1
+    AuditEntry.objects.update(at=timezone.now() - timedelta(minutes=11))
+    assert [played(agent), played(agent)] == [2, 2]
+
+
+def test_another_person_and_another_recording_are_other_playings(agent, supervisor, played):
+    other = make_session(agent)
+    put_chunk(bearer(agent), other, 0, encode(tone(1.0)))
+    assert [played(agent), played(supervisor), played(agent, other), played(supervisor, other)] == [1, 2, 3, 4]
+    sealing.seal()
+    assert [played(agent), played(supervisor, other)] == [4, 4]
+
+
+def test_reading_is_no_playing(agent, session, played):
+    bearer(agent).get(f"/api/audio/sessions/{session.pk}")
+    assert played(agent) == 2
+
+
+def test_while_nobody_can_tell_each_range_is_written_down(agent, played, archive_away):
+    assert [played(agent), played(agent)] == [1, 1], "it has not been sealed yet, and so is found"
+    AuditEntry.objects.update(actor="", subject="")
+    assert [played(agent), played(agent)] == [2, 2]
+
+
+@pytest.mark.usefixtures("nothing_can_be_written_down")
+def test_what_cannot_be_written_down_is_not_played(agent, session):
+    put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
+    answer = bearer(agent).get(f"/api/audio/sessions/{session.pk}/audio")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_unavailable")

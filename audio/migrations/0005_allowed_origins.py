@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audio', '0003_manifest'),
+        ('audio', '0004_admin_filters'),
     ]
 
     operations = [
