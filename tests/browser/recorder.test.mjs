@@ -136,6 +136,16 @@ test("a tape goes on where an earlier visit left off", () => {
   assert.deepEqual([chunks[0].index, chunks[0].first], [7, 1000]);
 });
 
+test("right after a cut nothing is left open, and the line goes on where the chunk ended", () => {
+  const chunks = [];
+  const tape = tapeWith(chunks);
+  tape.begin(0);
+  for (const packet of packets(50)) tape.add(packet);
+  const open = tape.open();
+  assert.deepEqual([open.startTime, open.endTime], [chunks[0].end / SECOND, chunks[0].end / SECOND]);
+  assert.equal(rescued({ ...open, channels: 1, inputRate: SECOND }), null);
+});
+
 test("what was kept of an unfinished chunk is a chunk after a crash", () => {
   const chunks = [];
   const tape = tapeWith(chunks);
@@ -144,6 +154,7 @@ test("what was kept of an unfinished chunk is a chunk after a crash", () => {
   const chunk = rescued({ ...tape.open(), channels: 1, inputRate: SECOND });
   assert.deepEqual([chunk.index, chunk.first, chunk.end], [1, chunks[0].end, 75 * PACKET - LOOK_AHEAD]);
   assert.equal(chunk.startTime, 5 + chunks[0].end / SECOND);
+  assert.equal(tape.open().endTime, 5 + chunk.end / SECOND);
   assert.equal(rescued({ ...tape.open(), packets: [], channels: 1, inputRate: SECOND }), null);
 });
 

@@ -255,7 +255,7 @@ def test_a_recording_goes_on_after_a_reload_and_after_its_tab_was_killed(page, c
     wait_for_chunks(page, 6)
     verdict = stop(page)
     session, chunks = told_of(agent, session_id(page))
-    assert "Complete" in verdict
+    assert "Complete" in verdict, session["verdict"]
     assert session["verdict"]["state"] == "complete"
     assert session["total_chunks"] == len(chunks)
     assert [gap["cause"] for gap in session["verdict"]["gaps"]] == ["pause", "pause"]

@@ -8,7 +8,7 @@ import { Alignment } from "./alignment.js";
 import { Contiguity, Silence } from "./contiguity.js";
 import { OPUS_RATE } from "./ogg.js";
 import { StretchEncoder } from "./stretch_encoder.js";
-import { Tape, toMicroseconds } from "./tape.js";
+import { Tape, toNanoseconds } from "./tape.js";
 
 const LEVEL_EVERY = 0.1;
 /** So much of an unfinished chunk, in seconds, may be lost with the tab. */
@@ -131,7 +131,7 @@ async function record(planes) {
   const missing = stretch.contiguity.arrived(frames, { now: performance.now() / 1000, wall: Date.now() / 1000 });
   if (missing > 0) {
     const start = await endStretch();
-    const end = toMicroseconds(start + missing);
+    const end = toNanoseconds(start + missing);
     tell("trouble", { name: "missing", isBreak: true });
     beginStretch(end);
   }
@@ -140,7 +140,7 @@ async function record(planes) {
   stretch.encoder.feed(planes);
   if (silence) {
     const end = secondsNow();
-    tell("trouble", { name: `zeros_${silence.name}`, start: toMicroseconds(Math.max(0, end - silence.zeros / format.rate)), end });
+    tell("trouble", { name: `zeros_${silence.name}`, start: toNanoseconds(Math.max(0, end - silence.zeros / format.rate)), end });
   }
   keepOpen();
 }
@@ -162,7 +162,7 @@ function begin(given) {
 function placeAfter(frames) {
   if (left === null) return 0;
   const since = (Date.now() - left.clock) / 1000 - frames / format.rate;
-  return toMicroseconds(left.line + Math.max(0, since));
+  return toNanoseconds(left.line + Math.max(0, since));
 }
 
 function beginStretch(start) {
@@ -221,7 +221,7 @@ async function stop() {
 }
 
 function secondsNow() {
-  return toMicroseconds(stretch.start + stretch.encoder.samples / OPUS_RATE);
+  return toNanoseconds(stretch.start + stretch.encoder.samples / OPUS_RATE);
 }
 
 /** From time to time, what has come of the chunk being filled, so that a killed tab loses little of it. */
@@ -234,6 +234,7 @@ function keepOpen() {
   const { channels } = settings;
   tell("open", {
     open: { ...open, part: known, packets: open.packets.slice(known), channels, inputRate: format.rate },
-    left: { line: secondsNow(), clock: Date.now() },
+    // The line as far as it is kept, and when that was said.
+    left: { line: open.endTime, clock: Date.now() - (secondsNow() - open.endTime) * 1000 },
   });
 }

@@ -4,7 +4,7 @@
 import { Contiguity } from "./contiguity.js";
 import { OPUS_RATE } from "./ogg.js";
 import { BITS_PER_SECOND } from "./stretch_encoder.js";
-import { Tape, toMicroseconds } from "./tape.js";
+import { Tape, toNanoseconds } from "./tape.js";
 import { WebmReader } from "./webm.js";
 
 export const WEBM = "audio/webm;codecs=opus";
@@ -74,7 +74,7 @@ export class MediaRecorderCapture {
     const reader = new WebmReader();
     const contiguity = new Contiguity({ rate: OPUS_RATE });
     const { left } = this;
-    const start = left ? toMicroseconds(left.line + Math.max(0, (Date.now() - left.clock) / 1000)) : 0;
+    const start = left ? toNanoseconds(left.line + Math.max(0, (Date.now() - left.clock) / 1000)) : 0;
     this.tape.begin(start);
     this.tell("stretch", { start, from: left?.line ?? 0 });
     this.left = null;
@@ -97,7 +97,7 @@ export class MediaRecorderCapture {
     for (const packet of packets) this.tape.add(packet);
     if (missing > 0) {
       const { startTime } = this.tape.open();
-      this.tell("trouble", { name: "missing", start: startTime, end: toMicroseconds(startTime + missing) });
+      this.tell("trouble", { name: "missing", start: startTime, end: toNanoseconds(startTime + missing) });
     }
     this.#keepOpen();
   }
@@ -119,7 +119,7 @@ export class MediaRecorderCapture {
     const known = open.index === this.kept?.index ? this.kept.packets : 0;
     if (open.packets.length === known) return;
     this.kept = { index: open.index, packets: open.packets.length };
-    const line = toMicroseconds(open.startTime + heldSeconds(open));
+    const line = open.endTime;
     const { channels } = this.settings;
     this.tell("open", {
       open: { ...open, part: known, packets: open.packets.slice(known), channels, inputRate: OPUS_RATE },
@@ -184,13 +184,13 @@ export class PieceCapture {
   }
 
   #now() {
-    return toMicroseconds(this.start + (Date.now() - this.clock) / 1000);
+    return toNanoseconds(this.start + (Date.now() - this.clock) / 1000);
   }
 
   #beginStretch() {
     const { left } = this;
     this.clock = Date.now();
-    this.start = left ? toMicroseconds(left.line + (this.clock - left.clock) / 1000) : 0;
+    this.start = left ? toNanoseconds(left.line + (this.clock - left.clock) / 1000) : 0;
     this.tell("stretch", { start: this.start, from: left?.line ?? 0 });
     this.#beginPiece();
     this.timer = setInterval(() => {

@@ -15,7 +15,7 @@ import { openMicrophone, openSharedSound } from "./microphone.js";
 import { OPUS_RATE } from "./ogg.js";
 import { Sender } from "./sending.js";
 import { SessionServer } from "./server.js";
-import { rescued, toMicroseconds } from "./tape.js";
+import { rescued, toNanoseconds } from "./tape.js";
 
 const OPUS_TYPE = "audio/ogg";
 const LOOK_FOR_MICROPHONE_MS = 2_000;
@@ -354,7 +354,7 @@ export class Recording extends EventTarget {
 
   #amissBegan(name, start = this.seconds) {
     this.troubles.add(name);
-    if (this.phase === "recording") this.amiss.set(name, toMicroseconds(start));
+    if (this.phase === "recording") this.amiss.set(name, toNanoseconds(start));
     this.#changed();
   }
 
@@ -362,7 +362,7 @@ export class Recording extends EventTarget {
     const start = this.amiss.get(name);
     this.amiss.delete(name);
     this.troubles.delete(name);
-    const gap = { start, end: toMicroseconds(end), cause: "device", reason: REASONS[name] };
+    const gap = { start, end: toNanoseconds(end), cause: "device", reason: REASONS[name] };
     if (start !== undefined && gap.end > start) this.sender.note("gaps", gap);
     this.#changed();
   }
@@ -412,7 +412,7 @@ export class Recording extends EventTarget {
 
   #lineNow(line) {
     const { left } = this.session;
-    return left ? toMicroseconds(left.line + (Date.now() - left.clock) / 1000) : line;
+    return left ? toNanoseconds(left.line + (Date.now() - left.clock) / 1000) : line;
   }
 
   #fail(message) {
@@ -442,8 +442,16 @@ async function keepChunk(keeping, sessionId, { body, ...chunk }) {
     capturedAt: chunk.capturedAt,
     contentType: chunk.contentType ?? OPUS_TYPE,
   };
-  const isOnlyInMemory = !(await keeping.addChunk(facts, body, { nextIndex: chunk.index + 1, samples: chunk.end ?? 0 }));
+  const next = { nextIndex: chunk.index + 1, samples: chunk.end ?? 0 };
+  // A crash from here on begins where this chunk ends.
+  if (facts.rate) next.left = { line: endOf(chunk), clock: Date.parse(chunk.capturedAt) };
+  const isOnlyInMemory = !(await keeping.addChunk(facts, body, next));
   return { ...facts, isOnlyInMemory };
+}
+
+/** The second of the line at which a chunk ends. */
+function endOf(chunk) {
+  return toNanoseconds(chunk.startTime + (chunk.end - chunk.first) / OPUS_RATE);
 }
 
 async function isStorageLow() {
@@ -482,7 +490,7 @@ async function rescue(keeping, session) {
     if (chunk === null) continue;
     const capturedAt = new Date(session.left.clock).toISOString();
     await keepChunk(keeping, session.id, { ...chunk, capturedAt });
-    const line = toMicroseconds(chunk.startTime + (chunk.end - chunk.first) / OPUS_RATE);
+    const line = endOf(chunk);
     const clock = session.left.clock - (session.left.line - line) * 1000;
     Object.assign(session, { nextIndex: chunk.index + 1, samples: chunk.end, left: { line, clock } });
     await keeping.updateSession(session.id, { left: session.left });

@@ -43,10 +43,15 @@ export class Tape {
     return ended;
   }
 
-  /** The chunk now being filled, to be kept until it is whole: {index, first, startTime, preSkip, packets}. */
+  /**
+   * The chunk now being filled, to be kept until it is whole: {index, first, startTime, endTime, preSkip, packets}.
+   * Its end is that of the sound in the packets, behind what was captured by what the encoder still holds.
+   */
   open() {
-    const { packets, preSkip, first } = this.stretch.cutter.open();
-    return { index: this.index, first: this.samples, startTime: this.#second(this.stretch.base + first), preSkip, packets };
+    const { packets, preSkip, first, end } = this.stretch.cutter.open();
+    const { base } = this.stretch;
+    const [startTime, endTime] = [this.#second(base + first), this.#second(base + Math.max(first, end))];
+    return { index: this.index, first: this.samples, startTime, endTime, preSkip, packets };
   }
 
   #take({ packets, preSkip, first, end }) {
@@ -64,13 +69,13 @@ export class Tape {
   }
 
   #second(sample) {
-    return toMicroseconds(this.stretch.start + (sample - this.stretch.base) / OPUS_RATE);
+    return toNanoseconds(this.stretch.start + (sample - this.stretch.base) / OPUS_RATE);
   }
 }
 
-/** Seconds that read the same wherever they are written. */
-export function toMicroseconds(seconds) {
-  return Math.round(seconds * 1e6) / 1e6;
+/** Seconds that read the same wherever they are written; finer than a sample, so that none seems to lie between two. */
+export function toNanoseconds(seconds) {
+  return Math.round(seconds * 1e9) / 1e9;
 }
 
 /** What was left open when the page went away, as a chunk; null when nothing was heard in it. */
