@@ -26,7 +26,7 @@ install-dev: .venv/dev-ready ## Make .venv with what testing needs too
 
 test: install-dev $(if $(TESTS),$(if $(findstring browser,$(TESTS)),chromium),chromium) ## Run all tests on servers of their own
 	@$$(ls $(BIN)/../lib/python3.*/site-packages/playwright/driver/node) --test tests/browser/*.test.mjs
-	@EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov -n 2 --dist loadgroup --no-loadscope-reorder)
+	@EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov -n 2 --dist loadscope --no-loadscope-reorder)
 
 test-full: export EARSHOT_TEST_SCALE = full
 test-full: test ## The same tests, at full scale

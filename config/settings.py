@@ -230,7 +230,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # Two fields are called status, and mean a recording's and a call's.
-    "ENUM_NAME_OVERRIDES": {"SessionStatusEnum": "audio.states.SessionStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "SessionStatusEnum": "audio.states.SessionStatus",
+        "VerdictStateEnum": "audio.states.VerdictState",
+    },
 }
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
 # form fields around a chunk of the largest size.

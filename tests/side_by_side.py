@@ -9,9 +9,16 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-# What starts whole stacks stays in one process, one after another: two stacks at once would be measured by each other.
-WHOLE_STACKS = ("tests/journeys/", "tests/browser/", "tests/faults/", "tests/config/stack/")
+# What needs a whole stack shares one, in one process; pages are looked at in the other, with a stack of their own.
+WHOLE_STACKS = {
+    "tests/browser/": "pages",
+    "tests/journeys/": "stacks",
+    "tests/faults/": "stacks",
+    "tests/config/stack/": "stacks",
+    "tests/config/test_doctor.py": "stacks",
+}
 
 
 def set_apart(environment, number):
@@ -35,10 +42,26 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     set_apart(os.environ, int(re.sub(r"\D", "", worker)))
 
 
+class InGroups(LoadScopeScheduling):
+    """A file's tests stay together, and those that share a stack.
+
+    The mark that xdist has for it comes to nothing with pytest 9, which gives a test no other name afterwards.
+    """
+
+    def _split_scope(self, nodeid):
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return InGroups(config, log)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """A file's tests stay together; those that start stacks too, and first, for they take longest."""
-    for item in items:
-        starts_stacks = item.nodeid.startswith(WHOLE_STACKS)
-        item.add_marker(pytest.mark.xdist_group("stacks" if starts_stacks else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_STACKS))
+    """What needs a stack comes first, for it takes longest."""
+    items.sort(key=lambda item: group_of(item.nodeid) not in WHOLE_STACKS.values())
+
+
+def group_of(nodeid):
+    shared = (group for start, group in WHOLE_STACKS.items() if nodeid.startswith(start))
+    return next(shared, nodeid.partition("::")[0])
