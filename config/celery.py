@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.utils.log import get_multiprocessing_logger
 
 from config import heartbeat, watching
 from config.stack.processes import end_with_parent
@@ -22,6 +23,12 @@ logging.captureWarnings(capture=True)
 app = Celery("earshot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def leave_logging_to_django(**_: Any) -> None:
+    """With a receiver here Celery sets up nothing of its own; what its pool tells of the killed is let through."""
+    get_multiprocessing_logger().propagate = True
 
 
 @signals.celeryd_init.connect

@@ -29,6 +29,7 @@ class RunningStack:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.tokens = {}
         # Servers and addresses of its own, not those that this test process got.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
         self.environment = {
@@ -76,8 +77,14 @@ class RunningStack:
         assert issued.returncode == 0, issued.stderr
         return issued.stdout.strip()
 
+    def token_of(self, username):
+        """One for all who do not end it: a command takes seconds to start."""
+        if username not in self.tokens:
+            self.tokens[username] = self.token(username)
+        return self.tokens[username]
+
     def client(self, username):
-        headers = {"Authorization": f"Bearer {self.token(username)}"}
+        headers = {"Authorization": f"Bearer {self.token_of(username)}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
     def password(self):

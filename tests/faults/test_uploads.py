@@ -49,7 +49,7 @@ def kill(stack, victim):
 
 @pytest.mark.parametrize("victim", ["uvicorn", "analysis@", "redis-server", "rclone", "postgres", "mongod"])
 def test_whatever_is_killed_every_acknowledged_chunk_is_there(stack, victim):
-    token = stack.token("demo-supervisor")
+    token = stack.token_of("demo-supervisor")
     recorders = [Uploading(stack, token) for _ in range(RECORDERS)]
     for recorder in recorders:
         recorder.start()

@@ -7,7 +7,6 @@ import pytest
 
 from tests.journeys.test_call import put, start
 from tests.running import children_of
-from tests.scale import scaled
 from tests.sound import encode, speech
 from tests.waiting import wait_until
 
@@ -85,35 +84,3 @@ def test_a_killed_worker_leaves_no_pool_process_behind(stack):
     assert children
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: not any(os.path.exists(f"/proc/{child}") for child in children), what="its pool to end")  # noqa: PTH110
-
-
-@pytest.mark.parametrize("server", ["redis-server", "mongod", "postgres", "rclone"])
-def test_a_killed_server_comes_back_and_nothing_acknowledged_is_lost(stack, supervisor, server):
-    for _ in range(scaled(1, 5)):
-        kill_while_a_chunk_is_heard(stack, supervisor, server)
-
-
-def kill_while_a_chunk_is_heard(stack, supervisor, server):
-    session = start(supervisor)
-    assert put(supervisor, session, 0, encode(speech())).status_code == 201
-    for process in stack.processes(server):
-        kill_if_there(process)
-    wait_until(lambda: is_ready(supervisor), timeout=60, what="everything to be ready again")
-    wait_until(lambda: completed(supervisor, session), what="the session to be declared complete")
-    assert_heard_once(supervisor, session)
-
-
-def completed(supervisor, session):
-    path = f"/api/audio/sessions/{session['id']}/complete"
-    return supervisor.post(path, json={"total_chunks": 1}).is_success
-
-
-def kill_if_there(process):
-    try:
-        os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def is_ready(client):
-    return client.get("/readyz").is_success

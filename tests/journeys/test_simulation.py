@@ -37,7 +37,7 @@ def sound(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def token(stack):
-    return stack.token("demo-agent")
+    return stack.token_of("demo-agent")
 
 
 def chunk_of(seconds, index=0):
