@@ -28,7 +28,7 @@ from audio.errors import (
     UploadInProgress,
     WrongDigest,
 )
-from audio.headers import Declared
+from audio.headers import LATEST_START_SECONDS, Declared
 from audio.models import AudioChunk, AudioSession
 from audio.states import UPLOAD_MOVES, JobKind, UploadStatus, sources
 from metrics import timings
@@ -55,6 +55,7 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
     received_at = timezone.now()
     if not 0 <= index < sessions.MOST_CHUNKS:
         raise BadChunk(f"A chunk's index is from 0 to {sessions.MOST_CHUNKS - 1}.", fields={"index": [index]})
+    _check_samples(declared)
     digest = _digest_of(body, declared.digest)
     known = AudioChunk.objects.filter(session=session, chunk_index=index).first()
     if known and known.upload_status == UploadStatus.UPLOADED:
@@ -86,6 +87,15 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
 
 def find(session: AudioSession, index: int) -> AudioChunk | None:
     return session.chunks.stored().filter(chunk_index=index).first()
+
+
+def _check_samples(declared: Declared) -> None:
+    samples, longest = declared.samples, settings.EARSHOT_LONGEST_CHUNK_SECONDS
+    if samples is None:
+        return
+    if samples.seconds > longest or samples.first / samples.rate > LATEST_START_SECONDS:
+        told = f"At most {longest} s of samples, and none after {LATEST_START_SECONDS:.0f} s."
+        raise BadChunk("X-Sample-Range is out of bounds.", fields={"X-Sample-Range": [told]})
 
 
 def _digest_of(body: bytes, declared: bytes | None) -> bytes:
@@ -140,7 +150,8 @@ def _claim(session: AudioSession, index: int, values: dict[str, Any]) -> tuple[A
     taken_over = (
         AudioChunk.objects.filter(pk=chunk.pk, checksum=checksum)
         .filter(Q(upload_status=UploadStatus.FAILED) | Q(upload_status=UploadStatus.UPLOADING, claimed_at__lt=stale))
-        .update(upload_status=UploadStatus.UPLOADING, claimed_at=now, error="")
+        # As it is described now: what lay there may have been Opus of it, which is lost.
+        .update(**values, upload_status=UploadStatus.UPLOADING, claimed_at=now, error="")
     )
     chunk.refresh_from_db()
     if not taken_over and chunk.upload_status != UploadStatus.UPLOADED:

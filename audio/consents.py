@@ -9,6 +9,9 @@ from audio import sessions
 from audio.errors import ConsentRequired
 from audio.models import AudioSession, RecordingConsent, RecordingPolicy
 
+# What is said within so much of what was recorded counts as said before it.
+CLOCKS_DIFFER_BY = timedelta(seconds=10)
+
 
 def record(session: AudioSession, *, given: bool, by: str, wording: str, at: datetime | None = None) -> None:
     """Put on record what somebody said; the same again is the same as once. `at` is now when it is not told.
@@ -23,8 +26,8 @@ def record(session: AudioSession, *, given: bool, by: str, wording: str, at: dat
 
 
 def latest(session: AudioSession) -> RecordingConsent | None:
-    """What holds now."""
-    return session.consents.order_by("-at", "-pk").first()
+    """What holds now: what was told last, whatever clocks say."""
+    return session.consents.order_by("-created_at", "-pk").first()
 
 
 def refuse_without(session: AudioSession, *, captured_at: datetime | None, seconds: float) -> None:
@@ -42,7 +45,12 @@ def refuse_without(session: AudioSession, *, captured_at: datetime | None, secon
         )
     if consent.given:
         return
-    was_given = session.consents.filter(given=True, at__lt=consent.at).exists()
     began_at = captured_at - timedelta(seconds=seconds) if captured_at else None
-    if not (was_given and began_at and began_at < consent.at):
+    if not (began_at and began_at < consent.at and _was_given_at(session, began_at)):
         raise ConsentRequired("Consent was refused or withdrawn, so what is recorded from then on is not taken.")
+
+
+def _was_given_at(session: AudioSession, moment: datetime) -> bool:
+    """Whether it held then, by what had been said until a little later: the clocks of two machines may differ."""
+    said = session.consents.filter(at__lte=moment + CLOCKS_DIFFER_BY).order_by("-at", "-pk").first()
+    return said is not None and said.given

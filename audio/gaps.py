@@ -8,7 +8,7 @@ from audio import sessions
 from audio.errors import BadGap
 from audio.manifest import ROUNDING_SECONDS
 from audio.models import AudioChunk, AudioSession, RecordingGap
-from audio.states import GapCause
+from audio.states import GapCause, SessionStatus
 
 # More than a recording of days has; a recorder that makes one a second is stopped.
 MOST_GAPS = 10_000
@@ -41,7 +41,9 @@ def declare(
 
 
 def is_paused(session: AudioSession) -> bool:
-    return session.gaps.filter(cause=GapCause.PAUSE, end_seconds=None).exists()
+    return session.status == SessionStatus.RECORDING and (
+        session.gaps.filter(cause=GapCause.PAUSE, end_seconds=None).exists()
+    )
 
 
 def end_pauses_before(chunk: AudioChunk) -> None:

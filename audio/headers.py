@@ -17,8 +17,9 @@ from audio.manifest import SampleRange
 # RFC 9530: `Content-Digest: sha-256=:…base64…:`, possibly among digests of other algorithms.
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
 _SAMPLE_RANGE = re.compile(r"(\d{1,15})-(\d{1,15})/(\d{4,6})\Z")
-# Longer than any call; a number past it is a mistake of units.
-LATEST_START_SECONDS = 30 * 24 * 3600.0
+# As long as the most chunks of the greatest length; a number past it is a mistake of units.
+LATEST_START_SECONDS = 14 * 24 * 3600.0
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,12})?([eE][+-]?\d{1,2})?\Z")
 # A clock that is wrong by a century says nothing; and PostgreSQL keeps times that Python cannot read back.
 EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_CAPTURE = datetime(2100, 1, 1, tzinfo=UTC)
@@ -50,10 +51,7 @@ def declared(headers: Mapping[str, str]) -> Declared:
 def start_time(text: str | None) -> float | None:
     if not text:
         return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = float(text) if _SECONDS.match(text) else math.nan
     if not 0 <= seconds <= LATEST_START_SECONDS:
         raise _wrong("X-Start-Time", "seconds from the start of the recording, such as 30.0")
     return seconds

@@ -141,14 +141,15 @@ def lay_out(
         gaps += _undeclared(place.end, following.start, cause, declared, smallest=smallest)
         if following.sound_end < following.end:
             gaps.append(Gap(following.sound_end, following.end, GapCause.NEVER_ARRIVED, DAMAGED))
-    duration = placed[-1].end if placed else 0.0
+    ends = placed[-1].end if placed else 0.0
+    duration = max([ends, *(gap.end for gap in declared if gap.end is not None)])
     counted = max(total or 0, pieces[-1].index + 1 if pieces else 0)
     there = {piece.index for piece in pieces}
     owed = tuple(index for index in range(counted) if index not in there)
     if owed and (not pieces or owed[-1] > pieces[-1].index):
-        gaps.append(Gap(duration, None, GapCause.NEVER_ARRIVED))
+        gaps.append(Gap(ends, None, GapCause.NEVER_ARRIVED))
     elif is_abandoned:
-        gaps.append(Gap(duration, None, GapCause.NEVER_ARRIVED, LEFT))
+        gaps.append(Gap(ends, None, GapCause.NEVER_ARRIVED, LEFT))
     gaps.sort(key=lambda gap: (gap.start, gap.cause))
     return Manifest(
         state=_state(total, owed, gaps),

@@ -139,6 +139,13 @@ class AudioChunkQuerySet(models.QuerySet["AudioChunk"]):
     def stored(self) -> "AudioChunkQuerySet":
         return self.filter(upload_status=UploadStatus.UPLOADED)
 
+    def looked_after(self, *, also_lost: str | None) -> "AudioChunkQuerySet":
+        """The stored ones; with the error of those whose objects were lost, these too."""
+        stored = Q(upload_status=UploadStatus.UPLOADED)
+        if also_lost is None:
+            return self.filter(stored)
+        return self.filter(stored | Q(upload_status=UploadStatus.FAILED, error=also_lost))
+
     def unfinished(self) -> "AudioChunkQuerySet":
         return self.stored().filter(processing_status__in=[ProcessingStatus.PENDING, ProcessingStatus.PROCESSING])
 

@@ -60,10 +60,12 @@ class Verified:
 def verify(chunks: AudioChunkQuerySet, *, fix: bool = False, after: uuid.UUID | None = None) -> Iterator[Verified]:
     """Read every object of the stored ones among `chunks` and compare it with its row. Raises StoreUnavailable.
 
+    With `fix` those that were lost are looked for too: their objects may have come back from a backup.
+
     In the order of their ids, a few at a time, so that memory does not grow and one can go on `after` the last that
     was seen. What is erased meanwhile is passed over.
     """
-    while page := list(_next(chunks, after)):
+    while page := list(_next(chunks.looked_after(also_lost=LOST if fix else None), after)):
         for chunk in page:
             try:
                 yield verify_one(chunk, fix=fix)
@@ -83,7 +85,11 @@ def verify_one(chunk: AudioChunk, *, fix: bool = False) -> Verified:
         chunk.refresh_from_db()
         digest = blobs.digest_of(chunk.s3_key)
     if digest == chunk.stored_checksum:
+        if chunk.upload_status == UploadStatus.FAILED:
+            _take_back(chunk)
         return Verified(chunk, Finding.RIGHT)
+    if chunk.upload_status == UploadStatus.FAILED:
+        return Verified(chunk, Finding.MISSING, owed_again=True)
     finding = Finding.MISSING if digest is None else Finding.DAMAGED
     log.error("object_not_right", session_id=str(chunk.session_id), chunk_index=chunk.chunk_index, finding=finding)
     body = chunk_bytes.cached(chunk)
@@ -91,7 +97,8 @@ def verify_one(chunk: AudioChunk, *, fix: bool = False) -> Verified:
         return Verified(chunk, finding, is_cached=body is not None)
     if body is not None:
         return Verified(chunk, finding, is_cached=True, given_back=_give_back(chunk, body))
-    return Verified(chunk, finding, owed_again=_owe_again(chunk))
+    # What is damaged may still sound; nobody else may have it, so it stays for people to decide on.
+    return Verified(chunk, finding, owed_again=finding is Finding.MISSING and _owe_again(chunk))
 
 
 def orphans(prefix: str = blobs.ROOT) -> Iterator[Listed]:
@@ -122,7 +129,7 @@ def remove(orphan: Listed) -> None:
 
 
 def _next(chunks: AudioChunkQuerySet, after: uuid.UUID | None) -> AudioChunkQuerySet:
-    following = chunks.stored().filter(pk__gt=after) if after else chunks.stored()
+    following = chunks.filter(pk__gt=after) if after else chunks
     return following.select_related("session").order_by("pk")[:MOST_AT_ONCE]
 
 
@@ -133,6 +140,16 @@ def _give_back(chunk: AudioChunk, body: bytes) -> bool:
         blobs.erase(chunk.s3_key)
         return False
     return True
+
+
+def _take_back(chunk: AudioChunk) -> None:
+    """The object of a chunk that was lost is there again."""
+    with transaction.atomic():
+        session = sessions.lock(chunk.session)
+        AudioChunk.objects.filter(pk=chunk.pk, upload_status=UploadStatus.FAILED).update(
+            upload_status=UploadStatus.UPLOADED, error=""
+        )
+        sessions.settle(session)
 
 
 def _owe_again(chunk: AudioChunk) -> bool:

@@ -1,6 +1,8 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from django.utils import timezone
 from rest_framework import serializers
 
 from audio import consents, gaps, headers, manifest, rollups, sessions
@@ -9,6 +11,8 @@ from audio.states import GapCause, VerdictState
 from calls.serializers import PlatformField
 
 LARGEST_METADATA_BYTES = 16 * 1024
+# A clock that is further ahead than this is wrong.
+LATEST_AHEAD = timedelta(minutes=1)
 
 
 class NewCallSerializer(serializers.Serializer[dict[str, Any]]):
@@ -90,6 +94,11 @@ class NewConsentSerializer(serializers.Serializer[dict[str, Any]]):
     by = serializers.CharField(max_length=150, help_text="Who said so.")
     wording = serializers.CharField(max_length=2000, help_text="What they were asked.")
     at = serializers.DateTimeField(required=False)
+
+    def validate_at(self, at: datetime) -> datetime:
+        if not headers.EARLIEST_CAPTURE <= at <= timezone.now() + LATEST_AHEAD:
+            raise serializers.ValidationError("Not a time of this century that has come.")
+        return at
 
 
 class UploadTokenSerializer(serializers.Serializer[Any]):

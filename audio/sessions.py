@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audio import forgotten, live, manifest
@@ -158,7 +159,8 @@ def complete_with_what_is_there(session: AudioSession) -> AudioSession:
     with transaction.atomic():
         refuse_forgotten(session)
         session = lock(session)
-        if session.status != SessionStatus.RECORDING:
+        waits = session.status == SessionStatus.PROCESSING and session.abandoned_at is None and owed(session)
+        if session.status != SessionStatus.RECORDING and not waits:
             raise SessionConflict(f"The recording is {session.status}, so it is not to be ended.")
         _count_as_left(session)
     log.info("session_completed_by_hand", session_id=str(session.pk), chunks=session.total_chunks)
@@ -203,7 +205,9 @@ def note_life(session: AudioSession, *, at: datetime | None = None) -> None:
 def manifest_of(session: AudioSession) -> Manifest:
     """What the recording holds and lacks, by its rows as they are now."""
     rows = session.chunks.stored().order_by("chunk_index")
-    fields = ("chunk_index", "start_time_seconds", "declared_seconds", "decoded_seconds")
+    # Until a worker has decoded a chunk, what its packets hold is what is known of it.
+    held = Coalesce("decoded_seconds", "duration_seconds")
+    fields = ("chunk_index", "start_time_seconds", "declared_seconds", held)
     counted = ("first_sample", "last_sample", "sample_rate")
     return manifest.lay_out(
         (

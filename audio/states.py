@@ -66,7 +66,8 @@ ENDED = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
 UPLOAD_MOVES: dict[str, frozenset[str]] = {
     # To itself: a claim that went stale is taken over.
     UploadStatus.UPLOADING: frozenset({UploadStatus.UPLOADING, UploadStatus.UPLOADED, UploadStatus.FAILED}),
-    UploadStatus.FAILED: frozenset({UploadStatus.UPLOADING}),
+    # Straight to uploaded: its object, which was lost, is there again.
+    UploadStatus.FAILED: frozenset({UploadStatus.UPLOADING, UploadStatus.UPLOADED}),
     # When its object turned out to be lost or damaged: the chunk is owed again.
     UploadStatus.UPLOADED: frozenset({UploadStatus.FAILED}),
 }

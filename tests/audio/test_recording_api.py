@@ -366,3 +366,63 @@ def test_the_call_is_told_that_more_has_come(api, session):
     assert api.get(f"/api/calls/{session.call_id}").json()["status"] == "in_progress"
     do_all_jobs()
     assert api.get(f"/api/calls/{session.call_id}").json()["status"] == "completed"
+
+
+# --- What clocks and counts may say ---
+
+
+def test_a_cut_file_is_told_before_anybody_has_decoded_it(api, session):
+    put_chunk(api, session, 0, SECOND, HTTP_X_SAMPLE_RANGE="0-47999/16000")
+    told = post(api, session, "/complete", total_chunks=1).json()
+    assert told["verdict"]["state"] == "incomplete"
+    assert gaps(api, session) == [(1.0, 3.0, "never_arrived")]
+
+
+def test_what_was_said_last_holds_although_a_clock_was_ahead(api, session, with_consent_required):
+    soon = (datetime.now(UTC) + timedelta(seconds=50)).isoformat()
+    post(api, session, "/consent", given=True, by="Ada", wording="May we?", at=soon)
+    told = post(api, session, "/consent", given=False, by="Ada", wording="May we?").json()
+    assert not told["consent"]["given"]
+    assert refusal(put_chunk(api, session, 0, SECOND)) == (409, "consent_required")
+
+
+@pytest.mark.parametrize("at", ["2099-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_consent_of_another_century_or_of_tomorrow_is_refused(api, session, at):
+    body = {"given": True, "by": "Ada", "wording": "May we?", "at": at}
+    assert post(api, session, "/consent", **body).status_code == 422
+
+
+def test_sound_from_before_consent_was_given_is_not_taken_once_it_was_withdrawn(api, session, with_consent_required):
+    now = datetime.now(UTC)
+    for given, minutes in ((True, 10), (False, 5)):
+        said_at = (now - timedelta(minutes=minutes)).isoformat()
+        post(api, session, "/consent", given=given, by="Ada", wording="May we?", at=said_at)
+    before = (now - timedelta(minutes=20)).isoformat()
+    assert refusal(put_chunk(api, session, 0, SECOND, HTTP_X_CAPTURED_AT=before)) == (409, "consent_required")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HTTP_X_SAMPLE_RANGE": "0-999999999999999/1000"},
+        {"HTTP_X_SAMPLE_RANGE": "900000000000000-900000000000999/4000"},
+        {"HTTP_X_START_TIME": "2592000"},
+        {"HTTP_X_START_TIME": "1_0"},
+    ],
+)
+def test_a_place_beyond_any_recording_is_refused(api, session, headers):
+    assert put_chunk(api, session, 0, SECOND, **headers).status_code == 422
+    assert not AudioChunk.objects.exists()
+
+
+def test_a_device_that_was_lost_until_the_end_takes_up_its_room(api, session):
+    put_chunk(api, session, 0, SECOND)
+    post(api, session, "/gaps", start=1.0, end=5.0, cause="device")
+    post(api, session, "/complete", total_chunks=1)
+    assert api.get(at(session)).json()["totals"]["duration"] == 5.0
+
+
+def test_nothing_is_paused_once_it_is_over(api, session):
+    put_chunk(api, session, 0, SECOND)
+    post(api, session, "/gaps", start=1.0, cause="pause", reason="lunch")
+    assert not post(api, session, "/complete", total_chunks=1).json()["paused"]

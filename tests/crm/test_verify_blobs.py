@@ -117,6 +117,44 @@ def test_what_is_nowhere_is_owed_again_sent_again_and_heard_again(api, agent, se
     assert "1 right, 0 missing, 0 damaged" in verify()[0]
 
 
+def test_an_object_that_comes_back_from_a_backup_is_taken_back(api, session):
+    body = encode(tone(1.0))
+    put_chunk(api, session, 0, body)
+    sessions.complete(session, total_chunks=1)
+    do_all_jobs()
+    key = AudioChunk.objects.get().s3_key
+    blobs.erase(key)
+    verify("--fix")
+    blobs.put(key, body, content_type="audio/ogg")
+    assert not verify("--fix")[1]
+    session.refresh_from_db()
+    assert (session.status, session.verdict_state) == ("completed", "complete")
+
+
+def test_a_damaged_object_stays_for_people_to_decide_on(api, session):
+    put_chunk(api, session, 0, encode(tone(1.0)))
+    do_all_jobs()
+    chunk = AudioChunk.objects.get()
+    damaged = encode(tone(0.9))
+    blobs.put(chunk.s3_key, damaged, content_type="audio/ogg")
+    assert verify("--fix")[1], "it is not mended"
+    assert blobs.get(chunk.s3_key) == damaged
+    assert AudioChunk.objects.get().upload_status == "uploaded"
+
+
+def test_a_wav_whose_opus_was_lost_is_a_wav_again_when_it_comes_again(api, session):
+    body = encode(tone(1.0), container="wav")
+    put_chunk(api, session, 0, body)
+    do_all_jobs()
+    blobs.erase(AudioChunk.objects.get().s3_key)
+    verify("--fix")
+    again = put_chunk(api, session, 0, body).json()
+    assert (again["codec"], again["content_type"]) == ("pcm_s16le", "audio/wav")
+    assert blobs.get(again["s3_key"]) == body
+    do_all_jobs()
+    assert AudioChunk.objects.get().codec == "opus"
+
+
 def test_one_recording_or_one_company_is_looked_at_alone(chunks, session, stranger):
     other = make_session(stranger)
     put_chunk(bearer(stranger), other, 0, BODIES[0])
