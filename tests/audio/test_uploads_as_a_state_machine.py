@@ -64,7 +64,8 @@ def crashing(percent, *, step):
         yield
         _lines_of[step] = max(_lines_of[step], lines)
     except Crash:
-        # The process is gone, and with it its connections and locks.
+        # The process is gone, and with it its connections and locks, even where a transaction was about to end.
+        connection.in_atomic_block = False
         connection.close()
     finally:
         sys.settrace(before)
