@@ -352,7 +352,9 @@ def test_without_webcodecs_media_recorder_s_packets_are_cut_as_exactly(context, 
     joints = [chunk["first_sample"] for chunk in chunks[1:-1]]
     for joint in joints:
         before, after = (place_of(sound[at : at + RATE // 4], heard) - at for at in (joint - RATE // 4, joint))
-        assert abs(before - after) < 0.34
+        # A sample too many or too few would be 1. The browser's own recorder follows the device's clock meanwhile,
+        # which on a busy machine moved the two quarters of a second by half of one.
+        assert abs(before - after) < 0.75
 
 
 def test_the_two_sides_of_a_call_are_two_channels(context, stack, agent, errors):
