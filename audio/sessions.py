@@ -227,9 +227,7 @@ def manifest_of(session: AudioSession) -> Manifest:
 
 def owed(session: AudioSession) -> list[int]:
     """Indexes that are not stored though the recorder counted them, or sent a later one."""
-    stored = set(session.chunks.stored().values_list("chunk_index", flat=True))
-    counted = max(session.total_chunks or 0, max(stored, default=-1) + 1)
-    return [index for index in range(counted) if index not in stored]
+    return list(manifest_of(session).owed)
 
 
 def announce_change(session: AudioSession) -> None:
