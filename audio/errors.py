@@ -160,3 +160,9 @@ class StoreUnavailable(RetryableAudioError):
 
     code = "store_unavailable"
     retry_after_seconds = 5
+
+
+class EngineUnavailable(AudioError):
+    """An engine of hearing that is set cannot be used: its model or its package is missing, or its server is away."""
+
+    code = "engine_unavailable"
