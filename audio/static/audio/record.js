@@ -68,6 +68,7 @@ async function begin() {
   part("method").textContent = method.name
     ? `This browser records ${method.words}.`
     : "This browser cannot record. Use a current Chrome, Edge, Firefox or Safari.";
+  if (!method.hasBothSides) part("shared-words").textContent = "Recording the other side too needs Chrome or Edge on a computer";
   newRecording();
   await takeUpEarlier();
   await look();
@@ -101,7 +102,8 @@ function follow(followed) {
     show();
   });
   followed.addEventListener("recordererror", ({ detail }) => {
-    problem = detail.message;
+    // What passes by itself is among the troubles.
+    if (!detail.goesOn) problem = detail.message;
     show();
   });
   followed.addEventListener("done", ({ detail }) => {
@@ -134,7 +136,7 @@ async function goOn() {
   earlier = earlier.filter((one) => one !== kept);
   recording = kept;
   if (kept.session.created) connect();
-  if (await listen({ mayShare: kept.session.channels === 2 })) {
+  if (await listen({ shared: kept.session.channels === 2 })) {
     await recording.start();
   } else {
     earlier.push(kept);
@@ -145,9 +147,8 @@ async function goOn() {
 
 // --- The microphone ---
 
-async function listen({ mayShare = false } = {}) {
+async function listen({ shared = false } = {}) {
   problem = null;
-  const shared = mayShare && part("shared").checked;
   const listening = recording;
   try {
     const isWhole = await listening.listen({
@@ -195,7 +196,7 @@ async function start() {
   try {
     // The click that leads here is what lets a page ask for a tab.
     const isHeard = recording.phase === "ready" && recording.tracks[0].readyState === "live";
-    if (!(isHeard && !part("shared").checked) && !(await listen({ mayShare: true }))) return;
+    if (!(isHeard && !part("shared").checked) && !(await listen({ shared: part("shared").checked }))) return;
     const consent = consentRequired === "yes" ? await askForConsent() : null;
     if (consent && !consent.given) {
       problem = "They do not agree, so nothing is recorded.";
@@ -283,7 +284,8 @@ function showNow() {
   part("levels").hidden = isOver;
   part("open-recording").href = sessionPage.replace("00000000-0000-0000-0000-000000000000", recording.id);
   part("before").hidden = isRunning || isOver;
-  part("shared").disabled = part("processed").disabled = isRunning;
+  part("shared").disabled = isRunning || !method.hasBothSides;
+  part("processed").disabled = isRunning;
   document.title = `${PHASE_WORDS[phase] ?? "Record"} · Earshot`;
   showStatus();
   showChunks();
@@ -411,7 +413,8 @@ function showEarlier() {
   if (!kept) return;
   const at = new Date(kept.session.startedAt).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
   const owed = kept.sender.chunks.size;
-  const safe = owed ? `${owed} of its chunks are kept here and are being sent.` : "All of it that was recorded is safe.";
+  const being = owed === 1 ? "is" : "are";
+  const safe = owed ? `${owed} of its chunks ${being} kept here and ${being} being sent.` : "All of it that was recorded is safe.";
   part("left-behind-words").textContent =
     `The one begun at ${at} stopped at ${duration(kept.seconds)}, when this page was closed or reloaded. ${safe}`;
 }

@@ -4,7 +4,7 @@ import { count } from "../format.js";
 
 const TROUBLES = {
   lost: "Microphone lost: plug it in, the recording goes on",
-  encoder: "The sound cannot be encoded: stop, then start a new recording. What was recorded is kept",
+  encoder: "Some sound could not be encoded: the recording goes on and says where",
   muted: "The system has muted the microphone: nothing is heard until it is switched on again",
   zeros: "The microphone gives only silence: is it switched off?",
   stalled: "No sound arrives from the microphone",
@@ -36,11 +36,12 @@ export function lines({ phase, troubles = [], chunks = [], trouble = null, isWai
 }
 
 /** The verdict on a recording that is over, as one line. */
-export function verdictLine({ verdict, status }, stored) {
+export function verdictLine({ verdict, status, metadata }, stored) {
   if (verdict.state === "complete") {
     const pauses = verdict.gaps.length;
     const but = pauses ? `, with ${count(pauses, "pause")}` : "";
-    return { tone: "safe", text: `Complete: ${stored === 1 ? "the only chunk is" : `all ${stored} chunks are`} safe${but}` };
+    const safe = stored === 1 ? "the only chunk is" : `all ${stored} chunks are`;
+    return { tone: "safe", text: `Complete: ${safe} safe${but}${atJoins(metadata)}` };
   }
   if (verdict.state === "recording") return { tone: "working", text: "The server has not closed this recording yet" };
   const lost = verdict.gaps.filter((gap) => gap.cause !== "pause").length;
@@ -49,6 +50,11 @@ export function verdictLine({ verdict, status }, stored) {
     ...(lost ? [`${count(lost, "place")} without sound`] : []),
   ];
   return { tone: "missing", text: `Incomplete: ${parts.join(" and ") || status}. The recording shows where` };
+}
+
+/** What is lost between files that a browser can only write one after the other; nothing where it counts. */
+export function atJoins(metadata) {
+  return metadata?.recorder?.exact_joins === false ? "; about a tenth of a second is lost between chunks" : "";
 }
 
 function notTaken(chunk) {
