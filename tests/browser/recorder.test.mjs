@@ -343,7 +343,14 @@ test("how a recording stands is said in words", () => {
   assert.deepEqual(said({ troubles: ["lost"] }), ["Microphone lost: plug it in, the recording goes on"]);
   assert.deepEqual(said({ chunks: three }), ["Sending 3 chunks"]);
   assert.match(said({ chunks: [{ index: 4, trouble: "other bytes" }] })[0], /Chunk 4 was not taken/);
-  assert.match(said({})[0], /first chunk is sent after 30 s/);
+  assert.deepEqual(said({}), ["Recording: the first chunk is sent after 30 seconds"]);
+  assert.deepEqual(said({ chunkSeconds: "1" }), ["Recording: the first chunk is sent after 1 second"]);
+});
+
+test("a pause is said whatever else there is to say", () => {
+  assert.deepEqual(said({ phase: "paused" }), ["Paused: nothing is recorded"]);
+  assert.deepEqual(said({ phase: "paused", stored: 10 }), ["Paused: nothing is recorded", "All 10 chunks safe"]);
+  assert.deepEqual(said({ phase: "paused", chunks: [{ index: 0 }] }), ["Paused: nothing is recorded", "Sending 1 chunk"]);
 });
 
 test("a verdict never calls whole what is not", () => {

@@ -522,6 +522,7 @@ def test_a_refused_microphone_is_said_with_what_to_do(context, stack, errors):
     page = opened(context, errors)
     page.add_init_script(REFUSE)
     show_recorder(page)
+    expect(page.locator("#status")).to_have_text(re.compile("^The microphone is not allowed here[^:]*$"))
     press(page, "Start recording")
     expect(page.locator("#status")).to_contain_text("Click the icon beside the address, allow the microphone")
     expect(page.get_by_role("button", name="Start recording")).to_be_enabled()
@@ -533,6 +534,7 @@ def test_consent_is_asked_for_and_put_on_record_before_anything_is_recorded(page
     try:
         page.reload()
         press(page, "Start recording")
+        expect(page.get_by_role("heading", name="Consent")).to_be_focused()
         press(page, "They do not agree")
         expect(page.locator("#status")).to_contain_text("nothing is recorded")
         press(page, "Start recording")

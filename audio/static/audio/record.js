@@ -8,7 +8,7 @@ import { probe } from "./recorder/capture.js";
 import { checks } from "./recorder/checks.js";
 import { Keeping } from "./recorder/keeping.js";
 import { MemoryKeeping } from "./recorder/memory.js";
-import { microphones, permission, refusal } from "./recorder/microphone.js";
+import { microphones, onPermission, permission, refusal } from "./recorder/microphone.js";
 import { OPUS_RATE } from "./recorder/ogg.js";
 import { Recording, leftBehind } from "./recorder/recording.js";
 import { lines, verdictLine } from "./recorder/words.js";
@@ -199,7 +199,7 @@ async function start() {
     if (!(isHeard && !part("shared").checked) && !(await listen({ shared: part("shared").checked }))) return;
     const consent = consentRequired === "yes" ? await askForConsent() : null;
     if (consent && !consent.given) {
-      problem = "They do not agree, so nothing is recorded.";
+      problem = "Without their consent nothing is recorded.";
       return;
     }
     await recording.start({ consent });
@@ -308,9 +308,12 @@ function showStatus() {
     chunkSeconds,
   });
   const isOver = sender?.isDone && session?.verdict;
+  const isRefused = phase === "idle" && facts.permission === "denied";
+  const hindrance = problem ?? (isRefused ? refusal({ name: "NotAllowedError" }) : null);
   const said = [
-    ...(problem ? [{ tone: "failed", text: problem }] : []),
-    ...(isOver ? [verdictLine(session, state.chunks.length || storedCount)] : standing),
+    ...(hindrance ? [{ tone: "failed", text: hindrance }] : []),
+    // What hinders is not followed by "Ready to record".
+    ...(isOver ? [verdictLine(session, state.chunks.length || storedCount)] : standing).filter(({ tone }) => !hindrance || tone !== "quiet"),
     ...earlier.flatMap(earlierLine),
   ];
   showLines(part("status"), said, TONE_ICONS);
@@ -530,6 +533,11 @@ document.addEventListener("visibilitychange", () => {
   everybody(({ sender }) => sender?.hurry());
   connection?.hurry();
   connection?.check();
+});
+onPermission(async () => {
+  await look();
+  if (facts.permission === "granted" && recording.phase === "idle") await listen();
+  show();
 });
 navigator.mediaDevices?.addEventListener("devicechange", () => {
   if (facts.permission === "granted") listMicrophones();

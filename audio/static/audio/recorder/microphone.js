@@ -44,6 +44,12 @@ export async function permission(permissions = navigator.permissions) {
   }
 }
 
+/** Calls `act` whenever the permission changes, as beside the address; never where the browser does not tell. */
+export async function onPermission(act, permissions = navigator.permissions) {
+  const status = await permissions?.query({ name: "microphone" }).catch(() => null);
+  status?.addEventListener?.("change", act);
+}
+
 /** What happened and what to do, by the name of the error that asking for a microphone raised. */
 export function refusal({ name }) {
   const words = {

@@ -27,12 +27,14 @@ const HELD = {
  * "sign_in" or "try_now".
  */
 export function lines({ phase, troubles = [], chunks = [], trouble = null, isWaiting = false, stored = 0, isDone = false, chunkSeconds }) {
+  const paused = phase === "paused" ? [{ tone: "quiet", text: "Paused: nothing is recorded" }] : [];
   const said = [
     ...[...troubles].map((name) => ({ tone: "failed", text: TROUBLES[name] ?? name })),
     ...chunks.filter((chunk) => chunk.trouble).map(notTaken),
     ...sending({ chunks: chunks.filter((chunk) => !chunk.trouble), trouble, isWaiting }),
   ];
-  return said.length ? said : [calm({ phase, stored, isDone, chunkSeconds })];
+  if (said.length) return [...paused, ...said];
+  return phase === "paused" && !stored ? paused : [...paused, calm({ phase, stored, isDone, chunkSeconds })];
 }
 
 /** The verdict on a recording that is over, as one line. */
@@ -73,8 +75,7 @@ function sending({ chunks, trouble, isWaiting }) {
 
 function calm({ phase, stored, isDone, chunkSeconds }) {
   if (stored) return { tone: "safe", text: stored === 1 ? "The first chunk is safe" : `All ${stored} chunks safe` };
-  if (phase === "recording") return { tone: "quiet", text: `Recording: the first chunk is sent after ${chunkSeconds} s` };
-  if (phase === "paused") return { tone: "quiet", text: "Paused: nothing is recorded" };
+  if (phase === "recording") return { tone: "quiet", text: `Recording: the first chunk is sent after ${count(Number(chunkSeconds), "second")}` };
   if (isDone || phase === "stopped") return { tone: "quiet", text: "Nothing was recorded" };
   return { tone: "quiet", text: "Ready to record" };
 }
