@@ -326,8 +326,11 @@ export class Recording extends EventTarget {
   }
 
   #stretchBegan({ start, from }) {
-    const gap = this.gap ?? { start: from, cause: "device", reason: REASONS[this.why ?? "changed"] };
-    this.gap = this.why = null;
+    // One without a start, a pause that was asked for, has yet to begin.
+    const hasBegun = this.gap?.start !== undefined;
+    const gap = hasBegun ? this.gap : { start: from, cause: "device", reason: REASONS[this.why ?? "changed"] };
+    if (hasBegun) this.gap = null;
+    this.why = null;
     if (start - gap.start > SHORTEST_GAP) this.sender.note("gaps", { ...gap, end: start });
   }
 
