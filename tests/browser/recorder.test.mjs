@@ -3,11 +3,12 @@ import { test } from "node:test";
 
 import { Alignment } from "../../audio/static/audio/recorder/alignment.js";
 import { checks } from "../../audio/static/audio/recorder/checks.js";
-import { Contiguity, Silence } from "../../audio/static/audio/recorder/contiguity.js";
+import { Contiguity, Silence, placeOfLoss } from "../../audio/static/audio/recorder/contiguity.js";
 import { Cutter, PRE_ROLL } from "../../audio/static/audio/recorder/cutter.js";
 import { contentDigest, hexadecimal, sha256 } from "../../audio/static/audio/recorder/digest.js";
+import { openSharedSound, refusal } from "../../audio/static/audio/recorder/microphone.js";
 import { LOOK_AHEAD, OPUS_RATE, oggOpus, packetSamples } from "../../audio/static/audio/recorder/ogg.js";
-import { Tape, rescued } from "../../audio/static/audio/recorder/tape.js";
+import { Tape, rescued, toNanoseconds } from "../../audio/static/audio/recorder/tape.js";
 import { WebmReader } from "../../audio/static/audio/recorder/webm.js";
 import { lines, verdictLine } from "../../audio/static/audio/recorder/words.js";
 
@@ -146,6 +147,18 @@ test("right after a cut nothing is left open, and the line goes on where the chu
   assert.equal(rescued({ ...open, channels: 1, inputRate: SECOND }), null);
 });
 
+test("where sound is missing the next chunk begins so much later, and no sample is left out", () => {
+  const chunks = [];
+  const tape = tapeWith(chunks);
+  tape.begin(0);
+  for (const packet of packets(30)) tape.add(packet);
+  const { from, to } = tape.leap(2);
+  for (const packet of packets(50, 30)) tape.add(packet);
+  assert.deepEqual([chunks[0].end, chunks[1].first], [30 * PACKET - LOOK_AHEAD, 30 * PACKET - LOOK_AHEAD]);
+  assert.equal(from, toNanoseconds(chunks[0].end / SECOND));
+  assert.deepEqual([to, chunks[1].startTime], [toNanoseconds(from + 2), to]);
+});
+
 test("what was kept of an unfinished chunk is a chunk after a crash", () => {
   const chunks = [];
   const tape = tapeWith(chunks);
@@ -175,6 +188,36 @@ test("jitter and a stall that is made up for are no loss", () => {
   const contiguity = new Contiguity({ rate: SECOND });
   const stalled = (place) => (place > 800 && place < 1100 ? (1100 - place) / 100 : 0.01 * Math.abs(Math.sin(place)));
   assert.deepEqual(listen(contiguity, 3000, { late: stalled }), []);
+});
+
+test("a standstill of many seconds that is made up for is no loss", () => {
+  const contiguity = new Contiguity({ rate: SECOND });
+  const stoodStill = (place) => (place > 800 && place < 2000 ? (2000 - place) / 100 : 0);
+  assert.deepEqual(listen(contiguity, 3000, { late: stoodStill }), []);
+});
+
+test("what was lost in a standstill is known a second after it, and nothing is settled until then", () => {
+  const contiguity = new Contiguity({ rate: SECOND });
+  listen(contiguity, 800);
+  const late = { late: () => 4 };
+  assert.deepEqual(listen(contiguity, 100, { from: 800, ...late }), []);
+  assert.ok(contiguity.isInDoubt);
+  const missing = listen(contiguity, 1000, { from: 900, ...late });
+  assert.equal(missing.length, 1);
+  assert.ok(Math.abs(missing[0] - 4) < 0.01);
+  assert.ok(!contiguity.isInDoubt);
+});
+
+test("what was lost is placed by the blocks' own time stamps", () => {
+  assert.equal(placeOfLoss([10, 20, 30, 330, 340]), 2);
+  assert.equal(placeOfLoss([10, 320, 330, 340]), 0);
+});
+
+test("a doubt can be ended with what is known", () => {
+  const contiguity = new Contiguity({ rate: SECOND });
+  listen(contiguity, 800);
+  listen(contiguity, 10, { from: 800, late: () => 4 });
+  assert.ok(Math.abs(contiguity.settle() - 4) < 0.01);
 });
 
 test("blocks that never come are noticed, and how much they held", () => {
@@ -239,6 +282,35 @@ test("what has not come is silence, and counted", () => {
   assert.ok(alignment.missed > 0);
 });
 
+/** A browser in which somebody shares these tracks, or nothing. */
+function sharing(tracks) {
+  const all = tracks?.map((kind) => ({ kind, stop() { this.isStopped = true; } }));
+  const of = (kind) => all.filter((track) => track.kind === kind);
+  const stream = { getTracks: () => all, getAudioTracks: () => of("audio"), getVideoTracks: () => of("video") };
+  const getDisplayMedia = async () => {
+    if (!tracks) throw new DOMException("no", "NotAllowedError");
+    return stream;
+  };
+  return { all, getDisplayMedia };
+}
+
+test("sharing that was called off is told apart from a microphone that is refused", async () => {
+  await assert.rejects(openSharedSound(sharing(null)), (error) => /Nothing was shared/.test(refusal(error)));
+  assert.match(refusal(new DOMException("no", "NotAllowedError")), /The microphone is not allowed here/);
+});
+
+test("sharing ends with all its tracks, and at once where there is no sound in it", async () => {
+  const whole = sharing(["video", "audio"]);
+  const { sound, end } = await openSharedSound(whole);
+  assert.equal(sound, whole.all[1]);
+  assert.ok(whole.all.every((track) => !track.isStopped));
+  end();
+  assert.ok(whole.all.every((track) => track.isStopped));
+  const silent = sharing(["video"]);
+  assert.equal((await openSharedSound(silent)).sound, null);
+  assert.ok(silent.all[0].isStopped);
+});
+
 // --- WebM ---
 
 test("packets come out of a WebM stream, however it is broken into pieces", () => {
@@ -271,7 +343,14 @@ test("how a recording stands is said in words", () => {
   assert.deepEqual(said({ troubles: ["lost"] }), ["Microphone lost: plug it in, the recording goes on"]);
   assert.deepEqual(said({ chunks: three }), ["Sending 3 chunks"]);
   assert.match(said({ chunks: [{ index: 4, trouble: "other bytes" }] })[0], /Chunk 4 was not taken/);
-  assert.match(said({})[0], /first chunk is sent after 30 s/);
+  assert.deepEqual(said({}), ["Recording: the first chunk is sent after 30 seconds"]);
+  assert.deepEqual(said({ chunkSeconds: "1" }), ["Recording: the first chunk is sent after 1 second"]);
+});
+
+test("a pause is said whatever else there is to say", () => {
+  assert.deepEqual(said({ phase: "paused" }), ["Paused: nothing is recorded"]);
+  assert.deepEqual(said({ phase: "paused", stored: 10 }), ["Paused: nothing is recorded", "All 10 chunks safe"]);
+  assert.deepEqual(said({ phase: "paused", chunks: [{ index: 0 }] }), ["Paused: nothing is recorded", "Sending 1 chunk"]);
 });
 
 test("a verdict never calls whole what is not", () => {

@@ -13,6 +13,11 @@ test("all is here", () => {
   assert.deepEqual(words("recording"), { tone: "working", text: "Recording", pauses: "" });
 });
 
+test("a recorder that could not join its chunks exactly is not called whole without a word", () => {
+  const told = verdictWords({ state: "complete", gaps: [], owed: [] }, { recorder: { exact_joins: false } });
+  assert.equal(told.text, "Complete; about a tenth of a second is lost between chunks");
+});
+
 test("what is missing is told with its place, its length and its cause", () => {
   assert.equal(
     words("incomplete", [gap(41, 53.4, "device")], [3, 4]).text,

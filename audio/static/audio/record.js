@@ -8,7 +8,7 @@ import { probe } from "./recorder/capture.js";
 import { checks } from "./recorder/checks.js";
 import { Keeping } from "./recorder/keeping.js";
 import { MemoryKeeping } from "./recorder/memory.js";
-import { microphones, permission, refusal } from "./recorder/microphone.js";
+import { microphones, onPermission, permission, refusal } from "./recorder/microphone.js";
 import { OPUS_RATE } from "./recorder/ogg.js";
 import { Recording, leftBehind } from "./recorder/recording.js";
 import { lines, verdictLine } from "./recorder/words.js";
@@ -68,6 +68,7 @@ async function begin() {
   part("method").textContent = method.name
     ? `This browser records ${method.words}.`
     : "This browser cannot record. Use a current Chrome, Edge, Firefox or Safari.";
+  if (!method.hasBothSides) part("shared-words").textContent = "Recording the other side too needs Chrome or Edge on a computer";
   newRecording();
   await takeUpEarlier();
   await look();
@@ -101,7 +102,8 @@ function follow(followed) {
     show();
   });
   followed.addEventListener("recordererror", ({ detail }) => {
-    problem = detail.message;
+    // What passes by itself is among the troubles.
+    if (!detail.goesOn) problem = detail.message;
     show();
   });
   followed.addEventListener("done", ({ detail }) => {
@@ -134,7 +136,7 @@ async function goOn() {
   earlier = earlier.filter((one) => one !== kept);
   recording = kept;
   if (kept.session.created) connect();
-  if (await listen({ mayShare: kept.session.channels === 2 })) {
+  if (await listen({ shared: kept.session.channels === 2 })) {
     await recording.start();
   } else {
     earlier.push(kept);
@@ -145,9 +147,8 @@ async function goOn() {
 
 // --- The microphone ---
 
-async function listen({ mayShare = false } = {}) {
+async function listen({ shared = false } = {}) {
   problem = null;
-  const shared = mayShare && part("shared").checked;
   const listening = recording;
   try {
     const isWhole = await listening.listen({
@@ -195,10 +196,10 @@ async function start() {
   try {
     // The click that leads here is what lets a page ask for a tab.
     const isHeard = recording.phase === "ready" && recording.tracks[0].readyState === "live";
-    if (!(isHeard && !part("shared").checked) && !(await listen({ mayShare: true }))) return;
+    if (!(isHeard && !part("shared").checked) && !(await listen({ shared: part("shared").checked }))) return;
     const consent = consentRequired === "yes" ? await askForConsent() : null;
     if (consent && !consent.given) {
-      problem = "They do not agree, so nothing is recorded.";
+      problem = "Without their consent nothing is recorded.";
       return;
     }
     await recording.start({ consent });
@@ -283,7 +284,8 @@ function showNow() {
   part("levels").hidden = isOver;
   part("open-recording").href = sessionPage.replace("00000000-0000-0000-0000-000000000000", recording.id);
   part("before").hidden = isRunning || isOver;
-  part("shared").disabled = part("processed").disabled = isRunning;
+  part("shared").disabled = isRunning || !method.hasBothSides;
+  part("processed").disabled = isRunning;
   document.title = `${PHASE_WORDS[phase] ?? "Record"} · Earshot`;
   showStatus();
   showChunks();
@@ -306,9 +308,12 @@ function showStatus() {
     chunkSeconds,
   });
   const isOver = sender?.isDone && session?.verdict;
+  const isRefused = phase === "idle" && facts.permission === "denied";
+  const hindrance = problem ?? (isRefused ? refusal({ name: "NotAllowedError" }) : null);
   const said = [
-    ...(problem ? [{ tone: "failed", text: problem }] : []),
-    ...(isOver ? [verdictLine(session, state.chunks.length || storedCount)] : standing),
+    ...(hindrance ? [{ tone: "failed", text: hindrance }] : []),
+    // What hinders is not followed by "Ready to record".
+    ...(isOver ? [verdictLine(session, state.chunks.length || storedCount)] : standing).filter(({ tone }) => !hindrance || tone !== "quiet"),
     ...earlier.flatMap(earlierLine),
   ];
   showLines(part("status"), said, TONE_ICONS);
@@ -411,7 +416,8 @@ function showEarlier() {
   if (!kept) return;
   const at = new Date(kept.session.startedAt).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
   const owed = kept.sender.chunks.size;
-  const safe = owed ? `${owed} of its chunks are kept here and are being sent.` : "All of it that was recorded is safe.";
+  const being = owed === 1 ? "is" : "are";
+  const safe = owed ? `${owed} of its chunks ${being} kept here and ${being} being sent.` : "All of it that was recorded is safe.";
   part("left-behind-words").textContent =
     `The one begun at ${at} stopped at ${duration(kept.seconds)}, when this page was closed or reloaded. ${safe}`;
 }
@@ -527,6 +533,11 @@ document.addEventListener("visibilitychange", () => {
   everybody(({ sender }) => sender?.hurry());
   connection?.hurry();
   connection?.check();
+});
+onPermission(async () => {
+  await look();
+  if (facts.permission === "granted" && recording.phase === "idle") await listen();
+  show();
 });
 navigator.mediaDevices?.addEventListener("devicechange", () => {
   if (facts.permission === "granted") listMicrophones();

@@ -86,7 +86,7 @@ function showState() {
 }
 
 function showVerdict() {
-  const { tone, text, pauses } = verdictWords(state.session.verdict);
+  const { tone, text, pauses } = verdictWords(state.session.verdict, state.session.metadata);
   const line = part("verdict");
   const said = `${text}. ${pauses}`;
   if (line.dataset.said === said) return;

@@ -1,6 +1,7 @@
 // Whether all of a recording is here, in words. Pure.
 
 import { count, duration, list } from "./format.js";
+import { atJoins } from "./recorder/words.js";
 
 const NAMED = 3;
 const MINUTE = 60;
@@ -10,13 +11,14 @@ const CAUSES = { device: "device", offline: "offline", never_arrived: "never arr
 
 /**
  * {tone, text, pauses}: the verdict in a line, and one on the pauses, empty without any. Tones: safe, working,
- * missing. Gaps and indexes that are owed are named where they are few.
+ * missing. Gaps and indexes that are owed are named where they are few. The session's `metadata` tells whether its
+ * recorder could join chunks exactly.
  */
-export function verdictWords({ state, gaps, owed }) {
+export function verdictWords({ state, gaps, owed }, metadata) {
   const faults = [...named(gaps.filter((gap) => isFault(gap, owed)), missed, "gap"), ...notArrived(owed)];
   const pauses = named(gaps.filter((gap) => gap.cause === "pause"), paused, "pause");
   const told = pauses.length ? `Paused ${pauses.join(", ")}` : "";
-  if (state === "complete") return { tone: "safe", text: "Complete", pauses: told };
+  if (state === "complete") return { tone: "safe", text: `Complete${atJoins(metadata)}`, pauses: told };
   // While it goes on, what has not arrived may be on its way.
   if (state === "recording") return { tone: "working", text: words("Recording", faults), pauses: told };
   return { tone: "missing", text: words("Incomplete", faults), pauses: told };

@@ -1,25 +1,27 @@
 // How this browser records best: found by trying, not by its name.
 
-import { MP4, MediaRecorderCapture, PieceCapture, WEBM } from "./media_recorder_capture.js";
+import { MediaRecorderCapture, WEBM } from "./media_recorder_capture.js";
+import { MP4, PieceCapture } from "./piece_capture.js";
 import { opusSettings } from "./stretch_encoder.js";
 
 /** Blocks of 10 ms: a worker that is held up for half a minute loses nothing. */
 const BLOCKS_HELD = 3000;
 
 /**
- * {name: "webcodecs" | "media_recorder" | "mp4" | null, words, exact}: the first that works. `without` leaves some
- * out, for trying the others.
+ * {name: "webcodecs" | "media_recorder" | "mp4" | null, words, exact, hasBothSides}: the first that works; whether it
+ * can record a shared tab too. `without` leaves some out, for trying the others.
  */
 export async function probe({ without = [] } = {}) {
   if (!without.includes("webcodecs") && "MediaStreamTrackProcessor" in globalThis && (await encodesOpus())) {
-    return { name: "webcodecs", exact: true, words: "every sample counted (WebCodecs Opus)" };
+    const hasBothSides = "getDisplayMedia" in (navigator.mediaDevices ?? {});
+    return { name: "webcodecs", exact: true, hasBothSides, words: "every sample counted (WebCodecs Opus)" };
   }
   const has = (type) => "MediaRecorder" in globalThis && MediaRecorder.isTypeSupported(type);
   if (!without.includes("media_recorder") && has(WEBM)) {
-    return { name: "media_recorder", exact: true, words: "every packet counted (MediaRecorder Opus)" };
+    return { name: "media_recorder", exact: true, hasBothSides: false, words: "every packet counted (MediaRecorder Opus)" };
   }
-  if (has(MP4)) return { name: "mp4", exact: false, words: "in separate files whose joins are not exact (MPEG-4)" };
-  return { name: null, exact: false, words: "not possible in this browser" };
+  if (has(MP4)) return { name: "mp4", exact: false, hasBothSides: false, words: "in separate files, a tenth of a second being lost between them (MPEG-4)" };
+  return { name: null, exact: false, hasBothSides: false, words: "not possible in this browser" };
 }
 
 export function captureBy(name, onMessage) {

@@ -2,10 +2,10 @@
 // page is busy with holds nothing up. Everything happens in turn, so that a chunk's number is its place on the tape.
 //
 // Takes {do: "listen", readables} · {do: "begin", settings} · {do: "pause"} · {do: "resume"} · {do: "change", readables}
-// · {do: "stop"}. Tells {says: "format" | "level" | "chunk" | "open" | "stretch" | "trouble" | "paused" | "stopped"}.
+// · {do: "stop"}. Tells {says: "level" | "chunk" | "open" | "stretch" | "trouble" | "paused" | "stopped"}.
 
 import { Alignment } from "./alignment.js";
-import { Contiguity, Silence } from "./contiguity.js";
+import { Contiguity, Silence, placeOfLoss } from "./contiguity.js";
 import { OPUS_RATE } from "./ogg.js";
 import { StretchEncoder } from "./stretch_encoder.js";
 import { Tape, toNanoseconds } from "./tape.js";
@@ -15,6 +15,8 @@ const LEVEL_EVERY = 0.1;
 const KEEP_EVERY = 0.5;
 const STALLED_AFTER_MS = 2_000;
 const SILENT_AFTER = 5;
+/** An encoder that gave up may do so again at once. */
+const NEXT_ENCODER_AFTER_MS = 1_000;
 
 let turn = Promise.resolve();
 /** Counts up with each microphone; what still comes from one before is thrown away. */
@@ -23,7 +25,10 @@ let format = null;
 let client = null;
 let settings = null;
 let tape = null;
-/** What is captured now: {encoder, contiguity, silence}; null while only listened to, or paused. */
+/**
+ * What is captured now: {start, encoder, contiguity, silence, held, lastStamp}; null while only listened to, or
+ * paused. `held`: blocks, {planes, stamp}, that wait until it is known whether sound is missing before them.
+ */
 let stretch = null;
 let isRecording = false;
 /** The last second of the line that was captured, and the time of day then; the next stretch's place follows. */
@@ -32,6 +37,7 @@ let level = { samples: 0, peaks: [0] };
 let kept = { samples: 0, index: -1, packets: 0 };
 let lastBlockAt = 0;
 let isStalled = false;
+let encodesFrom = 0;
 
 const inTurn = (act) => {
   turn = turn.then(act).catch((error) => tell("trouble", { name: "encoder", message: String(error) }));
@@ -72,9 +78,9 @@ async function pump(reader, channel, mine) {
       return null;
     }
     const samples = asOneChannel(block);
-    const rate = block.sampleRate;
+    const { sampleRate: rate, timestamp: stamp } = block;
     block.close();
-    await inTurn(() => (mine === source ? arrived(samples, rate, channel) : null));
+    await inTurn(() => (mine === source ? arrived(samples, { rate, channel, stamp }) : null));
   }
 }
 
@@ -88,7 +94,7 @@ function asOneChannel(block) {
   return samples;
 }
 
-async function arrived(samples, rate, channel) {
+async function arrived(samples, { rate, channel, stamp }) {
   if (channel === 1) {
     // Its rate may be another than the microphone's, which alone tells when it is asked for.
     client ??= new Alignment({ rate });
@@ -96,14 +102,11 @@ async function arrived(samples, rate, channel) {
     return;
   }
   lastBlockAt = performance.now();
-  if (format === null) {
-    format = { rate };
-    tell("format", { rate });
-  }
+  format ??= { rate };
   const isStereo = settings?.channels === 2;
   const planes = isStereo ? [samples, clientSamples(samples.length, rate)] : [samples];
   measure(planes, rate);
-  if (isRecording) await record(planes);
+  if (isRecording) await record({ planes, stamp });
 }
 
 function clientSamples(length, rate) {
@@ -125,24 +128,42 @@ function peakOf(samples) {
   return peak;
 }
 
-async function record(planes) {
-  const frames = planes[0].length;
-  if (stretch === null) beginStretch(placeAfter(frames));
-  const missing = stretch.contiguity.arrived(frames, { now: performance.now() / 1000, wall: Date.now() / 1000 });
+async function record(block) {
+  const [{ length: frames }] = block.planes;
+  if (stretch === null) {
+    if (performance.now() < encodesFrom) return;
+    beginStretch(placeAfter(frames));
+  }
+  const { contiguity, held } = stretch;
+  const missing = contiguity.arrived(frames, { now: performance.now() / 1000, wall: Date.now() / 1000 });
+  held.push(block);
+  if (!contiguity.isInDoubt) await take(missing);
+}
+
+/** What was held goes on the tape. Where seconds are missing in it, what comes after them is a stretch of its own. */
+async function take(missing) {
+  const { held, lastStamp } = stretch;
+  const stamps = [lastStamp, ...held.map(({ stamp }) => stamp)];
+  stretch.held = [];
+  stretch.lastStamp = stamps.at(-1);
   if (missing > 0) {
-    const start = await endStretch();
-    const end = toNanoseconds(start + missing);
+    held.splice(0, placeOfLoss(stamps)).forEach(encode);
+    const end = toNanoseconds((await endStretch()) + missing);
     tell("trouble", { name: "missing", isBreak: true });
     beginStretch(end);
+    stretch.lastStamp = stamps.at(-1);
   }
-  // Of a pair the agent's channel tells: the shared tab is silent for long without anything being wrong.
-  const silence = stretch.silence.heard(frames, peakOf(planes[0]));
-  stretch.encoder.feed(planes);
-  if (silence) {
-    const end = secondsNow();
-    tell("trouble", { name: `zeros_${silence.name}`, start: toNanoseconds(Math.max(0, end - silence.zeros / format.rate)), end });
-  }
+  held.forEach(encode);
   keepOpen();
+}
+
+function encode({ planes }) {
+  // Of a pair the agent's channel tells: the shared tab is silent for long without anything being wrong.
+  const silence = stretch.silence.heard(planes[0].length, peakOf(planes[0]));
+  stretch.encoder.feed(planes);
+  if (!silence) return;
+  const end = secondsNow();
+  tell("trouble", { name: `zeros_${silence.name}`, start: toNanoseconds(Math.max(0, end - silence.zeros / format.rate)), end });
 }
 
 function begin(given) {
@@ -169,31 +190,46 @@ function beginStretch(start) {
   const { rate } = format;
   tape.inputRate = rate;
   tape.begin(start);
+  const encoder = new StretchEncoder({
+    rate,
+    channels: settings.channels,
+    onPacket: (packet) => tape.add(packet),
+    onError: (error) => inTurn(() => gaveUp(encoder, error)),
+  });
   stretch = {
     start,
+    held: [],
+    lastStamp: -Infinity,
     contiguity: new Contiguity({ rate }),
     silence: new Silence({ rate, seconds: SILENT_AFTER }),
-    encoder: new StretchEncoder({
-      rate,
-      channels: settings.channels,
-      onPacket: (packet) => tape.add(packet),
-      onError: (error) => tell("trouble", { name: "encoder", message: error.message }),
-    }),
+    encoder,
   };
   tell("stretch", { start, from: left?.line ?? 0 });
   left = null;
 }
 
 async function endStretch() {
+  if (stretch.held.length) await take(stretch.contiguity.settle());
   const { encoder, contiguity } = stretch;
+  const reached = secondsNow();
   tape.endAt(encoder.samples);
   await encoder.finish();
   const line = tape.finish();
   stretch = null;
   kept = { samples: 0, index: -1, packets: 0 };
-  left = { line, clock: Date.now() };
-  tell("open", { open: null, left, next: { index: tape.index, samples: tape.samples }, drift: contiguity.partsPerMillion() });
+  // An encoder that gave up leaves the tape behind what it was fed.
+  left = { line, clock: Date.now() - Math.max(0, reached - line) * 1000 };
+  tell("open", { open: null, left, drift: contiguity.partsPerMillion() });
   return line;
+}
+
+/** What it gave is kept; what comes next gets an encoder, and a stretch, of its own. */
+async function gaveUp(encoder, error) {
+  if (stretch?.encoder !== encoder) return;
+  stretch.held = [];
+  encodesFrom = performance.now() + NEXT_ENCODER_AFTER_MS;
+  tell("trouble", { name: "encoder", message: error.message });
+  await endStretch();
 }
 
 async function pause() {

@@ -27,7 +27,11 @@ export class Cutter {
   add(packet) {
     this.packets.push(packet);
     this.received += packet.samples;
-    if (this.received - this.begun < this.length) return;
+    if (this.received - this.begun >= this.length) this.cut();
+  }
+
+  /** What has come so far is a piece, and the next one begins. */
+  cut() {
     this.#give();
     this.begun = this.received;
     this.#roll();

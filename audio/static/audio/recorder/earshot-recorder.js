@@ -29,7 +29,8 @@ export class ChunkedAudioRecorder extends EventTarget {
   async startRecording({ shared = false, raw = false } = {}) {
     const keeping = await Keeping.ofBrowser().catch(() => new MemoryKeeping());
     const method = await probe();
-    if (method.name === null) throw new Error("This browser cannot record.");
+    if (method.name === null) throw new Error("This browser cannot record. Use a current Chrome, Edge, Firefox or Safari.");
+    if (shared && !method.hasBothSides) throw new Error("Both sides can be recorded only by Chrome or Edge on a computer.");
     const kept = (await keeping.sessions()).find((session) => session.id === this.sessionId);
     this.recording = new Recording({
       server: { base: this.server, token: this.token, ...this.#cookieProof() },
@@ -105,6 +106,13 @@ export class EarshotRecorder extends HTMLElement {
     this.#show();
   }
 
+  /** Taken out of the page, and not only moved in it: nobody could see any more that the microphone is on. */
+  disconnectedCallback() {
+    setTimeout(() => {
+      if (!this.isConnected) this.stopRecording();
+    });
+  }
+
   async startRecording() {
     if (this.#isRunning) return;
     this.main.disabled = true;
@@ -121,7 +129,7 @@ export class EarshotRecorder extends HTMLElement {
       await this.recorder.startRecording({ shared: this.hasAttribute("shared"), raw: this.hasAttribute("raw") });
     } catch (error) {
       this.recorder = null;
-      this.#tell("recordererror", { message: error.message });
+      this.#tell("recordererror", { message: error.message, goesOn: false });
       this.status.textContent = error.message;
     }
     this.main.disabled = false;

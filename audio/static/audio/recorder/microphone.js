@@ -13,12 +13,21 @@ export async function openMicrophone({ deviceId = "", raw = false, devices = nav
   return stream.getAudioTracks()[0];
 }
 
-/** The sound of a tab or of the computer that the person chooses. Null when they shared no sound. */
+/**
+ * The sound of a tab or of the computer that the person chooses, {sound, end}; `sound` is null when they shared none.
+ * `end()` ends the sharing.
+ */
 export async function openSharedSound(devices = navigator.mediaDevices) {
-  const stream = await devices.getDisplayMedia({ video: true, audio: { ...RAW, suppressLocalAudioPlayback: false }, systemAudio: "include" });
+  const wanted = { video: true, audio: { ...RAW, suppressLocalAudioPlayback: false }, systemAudio: "include" };
+  const stream = await devices.getDisplayMedia(wanted).catch((cause) => {
+    throw Object.assign(new Error("Nothing was shared", { cause }), { name: "NotSharedError" });
+  });
+  const end = () => stream.getTracks().forEach((track) => track.stop());
+  const [sound = null] = stream.getAudioTracks();
   // Only sound is recorded. The picture's track has to live on: in some browsers the sound ends with it.
   for (const track of stream.getVideoTracks()) track.enabled = false;
-  return stream.getAudioTracks()[0] ?? null;
+  if (sound === null) end();
+  return { sound, end };
 }
 
 export async function microphones(devices = navigator.mediaDevices) {
@@ -35,6 +44,12 @@ export async function permission(permissions = navigator.permissions) {
   }
 }
 
+/** Calls `act` whenever the permission changes, as beside the address; never where the browser does not tell. */
+export async function onPermission(act, permissions = navigator.permissions) {
+  const status = await permissions?.query({ name: "microphone" }).catch(() => null);
+  status?.addEventListener?.("change", act);
+}
+
 /** What happened and what to do, by the name of the error that asking for a microphone raised. */
 export function refusal({ name }) {
   const words = {
@@ -43,6 +58,7 @@ export function refusal({ name }) {
     NotReadableError: "The microphone is in use by another program, or switched off. Close that program, then try again.",
     OverconstrainedError: "The chosen microphone is gone. Choose another one.",
     AbortError: "The microphone did not start. Try again.",
+    NotSharedError: "Nothing was shared, so nothing is recorded yet. Start again and choose a tab with its sound, or untick the other side.",
     SecurityError: "Recording needs a secure address (https). Ask whoever runs this server.",
   };
   return words[name] ?? "The microphone could not be started. Try again, or try another browser.";

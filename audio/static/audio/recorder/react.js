@@ -4,7 +4,9 @@ import "./earshot-recorder.js";
 
 /** `recorderComponent(React)` is a component with the element's attributes and its events as properties. */
 export function recorderComponent(React) {
-  return function EarshotRecorder({ sessionId, token, server, chunkSeconds, onRecordingStart, onRecordingStop, onChunkUploaded, onError }) {
+  return function EarshotRecorder(properties) {
+    const { sessionId, token, server, chunkSeconds, shared, raw } = properties;
+    const { onRecordingStart, onRecordingStop, onChunkUploaded, onError } = properties;
     const element = React.useRef(null);
     const latest = React.useRef({});
     latest.current = { onRecordingStart, onRecordingStop, onChunkUploaded, onError };
@@ -27,6 +29,9 @@ export function recorderComponent(React) {
       token,
       server,
       "chunk-seconds": chunkSeconds,
+      // Not as they are: before version 19, `false` would become an attribute that is there.
+      shared: shared ? "" : undefined,
+      raw: raw ? "" : undefined,
     });
   };
 }

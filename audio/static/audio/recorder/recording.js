@@ -6,7 +6,7 @@
 // 4. `stop` tells how many chunks there are; the sender goes on until the server has them all.
 //
 // Events: change · level · session (detail: the server's JSON) · chunkstored (detail.chunkIndex, detail.chunk) ·
-// recordingstart · recordingstop · recordererror (detail.message) · done (detail: the session).
+// recordingstart · recordingstop · recordererror (detail.message, detail.goesOn) · done (detail: the session).
 
 import { captureBy } from "./capture.js";
 import { hexadecimal, sha256 } from "./digest.js";
@@ -30,6 +30,7 @@ const REASONS = {
   muted: "The system muted the microphone",
   zeros: "The microphone gave nothing but zeros",
   missing: "Sound from the microphone did not arrive",
+  encoder: "The sound could not be encoded",
   shared_ended: "The shared sound ended",
 };
 
@@ -58,6 +59,9 @@ export class Recording extends EventTarget {
     /** Stretches of the line on which something was amiss although it ran on: name → start. */
     this.amiss = new Map();
     this.why = null;
+    this.endSharing = null;
+    /** Timers of what is told for a while only, by name. */
+    this.forgetting = new Map();
     this.keepingTurn = Promise.resolve();
     this.onDeviceChange = () => this.#findMicrophone();
   }
@@ -76,13 +80,16 @@ export class Recording extends EventTarget {
 
   /** Open the microphone, and the shared sound beside it. Raises what the browser raises. */
   async listen({ deviceId = "", raw = false, shared = false } = {}) {
-    const before = this.tracks;
+    const [before, known = null] = this.tracks;
     this.wanted = { deviceId, raw };
     // Asked for first: it needs the click that led here.
-    const client = shared ? (before[1] ?? (await openSharedSound())) : null;
-    const microphone = await openMicrophone(this.wanted);
-    before[0]?.stop();
-    if (client === null) before[1]?.stop();
+    const client = shared ? (known ?? (await this.#share())) : null;
+    if (client === null) this.#endSharing();
+    const microphone = await openMicrophone(this.wanted).catch((error) => {
+      if (known === null) this.#endSharing();
+      throw error;
+    });
+    before?.stop();
     this.#use(client ? [microphone, client] : [microphone]);
     if (this.phase === "idle") {
       this.phase = "ready";
@@ -155,6 +162,7 @@ export class Recording extends EventTarget {
   /** Let go of the microphone without having recorded. */
   close() {
     for (const track of this.tracks) track.stop();
+    this.#endSharing();
     if (this.phase === "ready") this.capture.stop();
     navigator.mediaDevices?.removeEventListener("devicechange", this.onDeviceChange);
   }
@@ -248,6 +256,17 @@ export class Recording extends EventTarget {
     });
   }
 
+  async #share() {
+    const { sound, end } = await openSharedSound();
+    this.endSharing = end;
+    return sound;
+  }
+
+  #endSharing() {
+    this.endSharing?.();
+    this.endSharing = null;
+  }
+
   #use(tracks) {
     this.tracks = tracks;
     tracks[0].onmute = () => this.#amissBegan("muted");
@@ -307,8 +326,11 @@ export class Recording extends EventTarget {
   }
 
   #stretchBegan({ start, from }) {
-    const gap = this.gap ?? { start: from, cause: "device", reason: REASONS[this.why ?? "changed"] };
-    this.gap = this.why = null;
+    // One without a start, a pause that was asked for, has yet to begin.
+    const hasBegun = this.gap?.start !== undefined;
+    const gap = hasBegun ? this.gap : { start: from, cause: "device", reason: REASONS[this.why ?? "changed"] };
+    if (hasBegun) this.gap = null;
+    this.why = null;
     if (start - gap.start > SHORTEST_GAP) this.sender.note("gaps", { ...gap, end: start });
   }
 
@@ -336,8 +358,9 @@ export class Recording extends EventTarget {
     } else if (name === "flowing") {
       this.troubles.delete("stalled");
     } else if (name === "encoder") {
-      this.troubles.add("encoder");
-      this.#fail(`The sound could not be encoded: ${message}`);
+      this.why = "encoder";
+      if (!this.troubles.has("encoder")) this.#fail(`The sound could not be encoded: ${message}`, { goesOn: true });
+      this.#tellForAWhile("encoder");
     } else this.troubles.add(name);
     this.#changed();
   }
@@ -345,11 +368,12 @@ export class Recording extends EventTarget {
   /** What was lost is over, but one should hear of it. */
   #tellForAWhile(name) {
     this.troubles.add(name);
-    clearTimeout(this.forgetting);
-    this.forgetting = setTimeout(() => {
+    clearTimeout(this.forgetting.get(name));
+    const forget = () => {
       this.troubles.delete(name);
       this.#changed();
-    }, TELL_OF_LOSS_MS);
+    };
+    this.forgetting.set(name, setTimeout(forget, TELL_OF_LOSS_MS));
   }
 
   #amissBegan(name, start = this.seconds) {
@@ -415,8 +439,8 @@ export class Recording extends EventTarget {
     return left ? toNanoseconds(left.line + (Date.now() - left.clock) / 1000) : line;
   }
 
-  #fail(message) {
-    this.#emit("recordererror", { message });
+  #fail(message, { goesOn = false } = {}) {
+    this.#emit("recordererror", { message, goesOn });
   }
 
   #emit(name, detail) {

@@ -56,8 +56,9 @@ export class StretchEncoder {
     return Math.round((this.fed * OPUS_RATE) / this.rate);
   }
 
-  /** Two packets of silence push out what the encoder still looks ahead at. */
+  /** Two packets of silence push out what the encoder still looks ahead at. One that gave up gives no more. */
   async finish() {
+    if (this.encoder.state === "closed") return;
     const silence = new Float32Array((this.rate * 2 * PACKET) / 1e6);
     this.feed(new Array(this.channels).fill(silence));
     await this.encoder.flush();

@@ -30,6 +30,17 @@ export class Tape {
     this.stretch.cutter.add(packet);
   }
 
+  /**
+   * Sound is missing before the next packet, although the encoding goes on: what comes next is a chunk of its own, so
+   * many seconds further on the line. Returns the hole, {from, to}.
+   */
+  leap(seconds) {
+    this.stretch.cutter.cut();
+    const from = this.#second(this.samples);
+    this.stretch.start = toNanoseconds(this.stretch.start + seconds);
+    return { from, to: this.#second(this.samples) };
+  }
+
   /** Of this stretch `samples` were captured; the packets that hold its last ones may still come. */
   endAt(samples) {
     this.stretch.cutter.endAt(samples);

@@ -4,7 +4,7 @@ import { count } from "../format.js";
 
 const TROUBLES = {
   lost: "Microphone lost: plug it in, the recording goes on",
-  encoder: "The sound cannot be encoded: stop, then start a new recording. What was recorded is kept",
+  encoder: "Some sound could not be encoded: the recording goes on and says where",
   muted: "The system has muted the microphone: nothing is heard until it is switched on again",
   zeros: "The microphone gives only silence: is it switched off?",
   stalled: "No sound arrives from the microphone",
@@ -27,20 +27,23 @@ const HELD = {
  * "sign_in" or "try_now".
  */
 export function lines({ phase, troubles = [], chunks = [], trouble = null, isWaiting = false, stored = 0, isDone = false, chunkSeconds }) {
+  const paused = phase === "paused" ? [{ tone: "quiet", text: "Paused: nothing is recorded" }] : [];
   const said = [
     ...[...troubles].map((name) => ({ tone: "failed", text: TROUBLES[name] ?? name })),
     ...chunks.filter((chunk) => chunk.trouble).map(notTaken),
     ...sending({ chunks: chunks.filter((chunk) => !chunk.trouble), trouble, isWaiting }),
   ];
-  return said.length ? said : [calm({ phase, stored, isDone, chunkSeconds })];
+  if (said.length) return [...paused, ...said];
+  return phase === "paused" && !stored ? paused : [...paused, calm({ phase, stored, isDone, chunkSeconds })];
 }
 
 /** The verdict on a recording that is over, as one line. */
-export function verdictLine({ verdict, status }, stored) {
+export function verdictLine({ verdict, status, metadata }, stored) {
   if (verdict.state === "complete") {
     const pauses = verdict.gaps.length;
     const but = pauses ? `, with ${count(pauses, "pause")}` : "";
-    return { tone: "safe", text: `Complete: ${stored === 1 ? "the only chunk is" : `all ${stored} chunks are`} safe${but}` };
+    const safe = stored === 1 ? "the only chunk is" : `all ${stored} chunks are`;
+    return { tone: "safe", text: `Complete: ${safe} safe${but}${atJoins(metadata)}` };
   }
   if (verdict.state === "recording") return { tone: "working", text: "The server has not closed this recording yet" };
   const lost = verdict.gaps.filter((gap) => gap.cause !== "pause").length;
@@ -49,6 +52,11 @@ export function verdictLine({ verdict, status }, stored) {
     ...(lost ? [`${count(lost, "place")} without sound`] : []),
   ];
   return { tone: "missing", text: `Incomplete: ${parts.join(" and ") || status}. The recording shows where` };
+}
+
+/** What is lost between files that a browser can only write one after the other; nothing where it counts. */
+export function atJoins(metadata) {
+  return metadata?.recorder?.exact_joins === false ? "; about a tenth of a second is lost between chunks" : "";
 }
 
 function notTaken(chunk) {
@@ -67,8 +75,7 @@ function sending({ chunks, trouble, isWaiting }) {
 
 function calm({ phase, stored, isDone, chunkSeconds }) {
   if (stored) return { tone: "safe", text: stored === 1 ? "The first chunk is safe" : `All ${stored} chunks safe` };
-  if (phase === "recording") return { tone: "quiet", text: `Recording: the first chunk is sent after ${chunkSeconds} s` };
-  if (phase === "paused") return { tone: "quiet", text: "Paused: nothing is recorded" };
+  if (phase === "recording") return { tone: "quiet", text: `Recording: the first chunk is sent after ${count(Number(chunkSeconds), "second")}` };
   if (isDone || phase === "stopped") return { tone: "quiet", text: "Nothing was recorded" };
   return { tone: "quiet", text: "Ready to record" };
 }
