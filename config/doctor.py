@@ -436,7 +436,7 @@ CHECKS: dict[str, Check] = {
     "Clock of Redis": partial(check_clock, live_state.clock),
     "Clock of the objects": partial(check_clock, blobs.clock),
     "Voice activity": partial(check_engine, voice_activity.load, voice_activity.MODEL),
-    "Transcript": partial(check_engine, pocketsphinx_engine.load, "pocketsphinx"),
+    "Transcript": partial(check_engine, pocketsphinx_engine.PocketsphinxTranscriber().load, "pocketsphinx"),
     "Disk": check_disk,
     "Workers": check_workers,
     "Beat": check_beat,

@@ -1,19 +1,41 @@
 """What was said, whoever hears it: the words, the utterances they make, and what a transcriber has to be."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audio.analysis.decoding import SAMPLE_RATE
+from audio.analysis.stages import Stage
 from audio.analysis.voice_activity import Region
+
+# The name of the stage, whichever engine it is.
+STAGE = "transcription"
 
 # Seconds. People pause for 0.2 s within a clause and for more than half a second between two.
 PAUSE = 0.6
 # Seconds. More than this is too much to read, to redact or to play as one.
 LONGEST_UTTERANCE = 12.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """What a transcriber is given: `samples`, mono of shape (n,) at 16 kHz, and in which `regions` of them, in order
+    and apart, somebody speaks. `language` is a code of ISO 639-1.
+    """
+
+    samples: NDArray[np.float32]
+    regions: Sequence[Region]
+    language: str = "en"
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +59,41 @@ class Utterance:
     words: tuple[Word, ...]
 
 
-class Transcriber(Protocol):
-    """An engine that writes down speech; `engine`, `model` and `version` go with every result."""
+# Whoever writes down speech: `run` gives the words of a passage in order of time, their text without outer spaces; an
+# engine that punctuates leaves the marks on them. No regions, no words.
+Transcriber: TypeAlias = Stage[Passage, tuple[Word, ...]]
 
-    @property
-    def engine(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def version(self) -> str: ...
 
-    def transcribe(self, samples: NDArray[np.float32], regions: Sequence[Region]) -> tuple[Utterance, ...]:
-        """What is said in `samples`, mono of shape (n,) at 16 kHz, within `regions` in order.
+def within(words: Sequence[Word], passage: Passage) -> tuple[Word, ...]:
+    """What an engine says it heard, made fit to be a passage's words: in order of time, within the sound, not empty.
 
-        No regions, no words.
-        """
-        ...
+    Those that share no time with any region are dropped: nobody spoke there, and an engine that was trained on
+    subtitles fills silence with what subtitles end with. So are those whose times or confidence are no numbers.
+    """
+    fit = (_fitted(word, passage.duration) for word in words if _is_told(word))
+    spoken = [word for word in fit if word.text and _is_in(word, passage.regions)]
+    return tuple(sorted(spoken, key=lambda word: (word.start_time, word.end_time)))
+
+
+def _is_told(word: Word) -> bool:
+    return all(map(math.isfinite, (word.start_time, word.end_time, word.confidence)))
+
+
+def _fitted(word: Word, duration: float) -> Word:
+    start = min(max(word.start_time, 0.0), duration)
+    return replace(
+        word,
+        text=word.text.strip(),
+        start_time=start,
+        end_time=min(max(word.end_time, start), duration),
+        confidence=min(max(word.confidence, 0.0), 1.0),
+    )
+
+
+def _is_in(word: Word, regions: Sequence[Region]) -> bool:
+    if word.start_time == word.end_time:
+        return any(region.start <= word.start_time <= region.end for region in regions)
+    return any(word.start_time < region.end and region.start < word.end_time for region in regions)
 
 
 def utterances(words: Sequence[Word]) -> tuple[Utterance, ...]:
