@@ -1,6 +1,7 @@
 """What was said, whoever hears it: the words, the utterances they make, and what a transcriber has to be."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -83,11 +84,17 @@ def _fitted(word: Word, duration: float) -> Word:
     start = min(max(word.start_time, 0.0), duration)
     return replace(
         word,
-        text=word.text.strip(),
+        text=_plain(word.text),
         start_time=start,
         end_time=min(max(word.end_time, start), duration),
         confidence=min(max(word.confidence, 0.0), 1.0),
     )
+
+
+def _plain(text: str) -> str:
+    """Without outer spaces, control characters and halves of characters, which no store takes."""
+    spaced = " ".join(text.split())
+    return "".join(character for character in spaced if unicodedata.category(character) not in {"Cc", "Cs"}).strip()
 
 
 def _is_in(word: Word, regions: Sequence[Region]) -> bool:

@@ -88,6 +88,13 @@ def test_text_loses_its_outer_spaces_and_keeps_its_marks() -> None:
     assert [word.text for word in within(words, PASSAGE)] == ["Hello,"]
 
 
+@pytest.mark.parametrize(
+    ("text", "word"), [("a\x00b", "ab"), ("\x1b[1m", "[1m"), ("\ud800", None), ("\n", None), ("New\nYork", "New York")]
+)
+def test_text_loses_what_no_store_takes(text: str, word: str | None) -> None:
+    assert [kept.text for kept in within([Word(text, 1.0, 1.5, 0.5)], PASSAGE)] == ([word] if word else [])
+
+
 def test_nothing_is_said_outside_the_sound_nor_more_than_sure() -> None:
     whole = Passage(silence(2.0), [Region(0.0, 2.0)])
     (word,) = within([Word("hello", -1.0, 7.0, 1.5)], whole)
