@@ -17,9 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from audio.analysis.decoding import SAMPLE_RATE
-from audio.analysis.transcription import STAGE, Passage, Word, within
-from audio.analysis.voice_activity import joined
+from audio.analysis.transcription import STAGE, Passage, Word, by_stretch
 from audio.errors import EngineUnavailable
 
 # What has to be in the directory: without its tokenizer faster-whisper would fetch another model's.
@@ -83,11 +81,7 @@ class FasterWhisperTranscriber:
                 f"The Whisper model at {self.directory} does not know the language '{given.language}'. "
                 "Set EARSHOT_WHISPER_MODEL to one that does."
             )
-        words: list[Word] = []
-        for stretch in joined(given.regions, gap=GAP, padding=0.0, duration=given.duration):
-            spoken = given.samples[round(stretch.start * SAMPLE_RATE) : round(stretch.end * SAMPLE_RATE)]
-            words.extend(_words(whisper, spoken, language=given.language, offset=stretch.start))
-        return within(words, given)
+        return by_stretch(given, lambda samples: _words(whisper, samples, given.language), gap=GAP)
 
 
 def recorded_digest(directory: Path) -> str:
@@ -122,7 +116,7 @@ def _loaded(directory: Path, threads: int) -> Any:
         raise EngineUnavailable(f"The Whisper model at {directory} cannot be loaded: it is damaged. {CURE}") from failed
 
 
-def _words(whisper: Any, samples: NDArray[np.float32], *, language: str, offset: float) -> Iterator[Word]:
+def _words(whisper: Any, samples: NDArray[np.float32], language: str) -> Iterator[Word]:
     segments, _ = whisper.transcribe(
         samples,
         language=language,
@@ -138,9 +132,4 @@ def _words(whisper: Any, samples: NDArray[np.float32], *, language: str, offset:
         if segment.compression_ratio > MOST_REPETITIVE:
             continue
         for word in segment.words or ():
-            yield Word(
-                text=word.word,
-                start_time=round(offset + float(word.start), 3),
-                end_time=round(offset + float(word.end), 3),
-                confidence=float(word.probability),
-            )
+            yield Word(word.word, float(word.start), float(word.end), float(word.probability))

@@ -17,8 +17,7 @@ import pocketsphinx
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
-from audio.analysis.transcription import STAGE, Passage, Word, within
-from audio.analysis.voice_activity import Region, joined
+from audio.analysis.transcription import STAGE, Passage, Word, by_stretch
 from audio.errors import EngineUnavailable
 
 # Found by trying on one reader, as recorded, coded, shifted and quiet. The second pass (fwdflat) takes longer and gets
@@ -64,9 +63,7 @@ class PocketsphinxTranscriber:
         _decoder()
 
     def run(self, given: Passage, /) -> tuple[Word, ...]:
-        stretches = joined(given.regions, gap=GAP, padding=0.0, duration=given.duration)
-        words = [word for stretch in stretches for word in _words(given.samples, stretch)]
-        return within(words, given)
+        return by_stretch(given, _words, gap=GAP)
 
 
 @cache
@@ -87,24 +84,23 @@ def _levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(samples * min(LEVEL / level, MOST_GAIN), -1.0, 1.0) if level else samples
 
 
-def _words(samples: NDArray[np.float32], stretch: Region) -> list[Word]:
-    """The words of one stretch, at their times in all of the samples."""
-    spoken = _levelled(samples[round(stretch.start * SAMPLE_RATE) : round(stretch.end * SAMPLE_RATE)])
+def _words(samples: NDArray[np.float32]) -> list[Word]:
+    """The words of one stretch."""
     decoder = _decoder()
     # The mean and the noise it learned in one stretch must not change what it hears in another.
     decoder.reinit_feat()
     decoder.start_utt()
     try:
-        decoder.process_raw((spoken * 32767).astype("<i2").tobytes(), full_utt=True)
+        decoder.process_raw((_levelled(samples) * 32767).astype("<i2").tobytes(), full_utt=True)
     finally:
         decoder.end_utt()
     seconds = 1 / decoder.config["frate"]
     return [
         Word(
             text=text,
-            start_time=round(stretch.start + segment.start_frame * seconds, 3),
-            end_time=round(stretch.start + (segment.end_frame + 1) * seconds, 3),
-            confidence=min(1.0, max(0.0, float(segment.prob))),
+            start_time=segment.start_frame * seconds,
+            end_time=(segment.end_frame + 1) * seconds,
+            confidence=float(segment.prob),
         )
         for segment in decoder.seg() or ()
         if (text := clean(segment.word))

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
 from audio.analysis.stages import Stage
-from audio.analysis.voice_activity import Region
+from audio.analysis.voice_activity import Region, joined
 
 # The name of the stage, whichever engine it is.
 STAGE = "transcription"
@@ -65,19 +65,44 @@ class Utterance:
 Transcriber: TypeAlias = Stage[Passage, tuple[Word, ...]]
 
 
-def within(words: Sequence[Word], passage: Passage) -> tuple[Word, ...]:
+def by_stretch(
+    passage: Passage, hear: Callable[[NDArray[np.float32]], Iterable[Word]], *, gap: float
+) -> tuple[Word, ...]:
+    """The words of a passage from an engine that hears one stretch of speech at a time, each by itself.
+
+    Regions no farther apart than `gap` seconds are one stretch. `hear` gets its samples and tells times from their
+    beginning; what it says of other times than the stretch's own is dropped.
+    """
+    words: list[Word] = []
+    for stretch in joined(passage.regions, gap=gap, padding=0.0, duration=passage.duration):
+        spoken = passage.samples[round(stretch.start * SAMPLE_RATE) : round(stretch.end * SAMPLE_RATE)]
+        if len(spoken):
+            alone = Passage(spoken, (Region(0.0, len(spoken) / SAMPLE_RATE),), passage.language)
+            words.extend(_later(word, stretch.start) for word in within(hear(spoken), alone))
+    return within(words, passage)
+
+
+def within(words: Iterable[Word], passage: Passage) -> tuple[Word, ...]:
     """What an engine says it heard, made fit to be a passage's words: in order of time, within the sound, not empty.
 
     Those that share no time with any region are dropped: nobody spoke there, and an engine that was trained on
-    subtitles fills silence with what subtitles end with. So are those whose times or confidence are no numbers.
+    subtitles fills silence with what subtitles end with. So are those whose times lie outside the sound, and those
+    whose times or confidence are no numbers.
     """
-    fit = (_fitted(word, passage.duration) for word in words if _is_told(word))
+    fit = (_fitted(word, passage.duration) for word in words if _is_told(word, passage.duration))
     spoken = [word for word in fit if word.text and _is_in(word, passage.regions)]
     return tuple(sorted(spoken, key=lambda word: (word.start_time, word.end_time)))
 
 
-def _is_told(word: Word) -> bool:
-    return all(map(math.isfinite, (word.start_time, word.end_time, word.confidence)))
+def _is_told(word: Word, duration: float) -> bool:
+    numbers = (word.start_time, word.end_time, word.confidence)
+    return all(map(math.isfinite, numbers)) and word.start_time <= duration and word.end_time >= 0.0
+
+
+def _later(word: Word, seconds: float) -> Word:
+    # To the millisecond, as words are kept.
+    start, end = round(word.start_time + seconds, 3), round(word.end_time + seconds, 3)
+    return replace(word, start_time=start, end_time=end)
 
 
 def _fitted(word: Word, duration: float) -> Word:
