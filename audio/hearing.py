@@ -10,9 +10,8 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from audio import chunk_bytes, jobs, progress, rollups, sessions, transcoding
-from audio.analysis import decoding, voice_activity
+from audio.analysis import decoding, engines, voice_activity
 from audio.analysis.decoding import Sound
-from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
 from audio.analysis.transcription import Passage, Transcriber, Utterance, utterances
 from audio.errors import AudioError, RetryableAudioError, TooLong, Undecodable, UnknownSession
 from audio.manifest import TOLERANCE_SECONDS
@@ -121,7 +120,7 @@ def transcribe(job: AnalysisJob) -> None:
     """
     chunk, session = job.chunk, job.chunk.session
     stages = progress.Stages()
-    engine = PocketsphinxTranscriber()
+    engine = engines.transcriber()
     sound = _decode(chunk)
     utterances = stages.run(
         "transcription",

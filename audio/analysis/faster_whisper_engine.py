@@ -61,6 +61,12 @@ class FasterWhisperTranscriber:
         digest = recorded_digest(self.directory)
         return version("faster-whisper") + (f"+{digest[:12]}" if digest else "")
 
+    @property
+    def size(self) -> int:
+        """Bytes of the model's weights; 0 without a model."""
+        weights = self.directory / "model.bin"
+        return weights.stat().st_size if weights.is_file() else 0
+
     def health(self) -> None:
         if not self.directory.is_dir():
             raise EngineUnavailable(f"There is no Whisper model at {self.directory}. {CURE}")
