@@ -176,3 +176,9 @@ class EngineUnavailable(AudioError):
     """An engine of hearing that is set cannot be used: its model, its package or its key is missing, or is wrong."""
 
     code = "engine_unavailable"
+
+
+class ModelNotFetched(AudioError):
+    """A model could not be had from where models are, or not be put where it belongs."""
+
+    code = "model_not_fetched"
