@@ -73,7 +73,7 @@ def fetch(directory: Path, *, model: str = DEFAULT, revision: str = "", hub: str
     if directory.exists() and not record and (not directory.is_dir() or any(directory.iterdir())):
         _take_over(directory, say)
         return
-    with _plain_failures(hub, directory), httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+    with _plain_failures(hub, model, directory), httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         commit, files = listing(client, hub=hub, model=model, revision=revision)
         partial = directory.with_name(f"{directory.name}.{commit[:12]}.partial")
         _make_room(directory.parent, partial, files)
@@ -212,24 +212,26 @@ def _put_in_place(partial: Path, directory: Path) -> None:
 
 
 @contextmanager
-def _plain_failures(hub: str, directory: Path) -> Iterator[None]:
+def _plain_failures(hub: str, model: str, directory: Path) -> Iterator[None]:
+    by_hand = (
+        f"Without a network, fetch model.bin, config.json, tokenizer.json and vocabulary.* of {HUB}/{model} on "
+        f"another machine, and put them into {directory}; or name a mirror in HF_ENDPOINT."
+    )
     try:
         yield
     except httpx.HTTPStatusError as refused:
-        raise ModelNotFetched(f"{hub} answered {refused.response.status_code}. {_by_hand(directory)}") from refused
+        raise ModelNotFetched(f"{hub} answered {refused.response.status_code}. {by_hand}") from refused
     except (httpx.TransportError, httpx.InvalidURL) as failed:
+        kind = type(failed).__name__
         raise ModelNotFetched(
-            f"{hub} cannot be reached, or not for long enough ({type(failed).__name__}). What has come so far is kept, "
-            f"and `make models` goes on with it. {_by_hand(directory)}"
+            f"{hub} cannot be reached, or not for long enough ({kind}). {_kept(directory)}{by_hand}"
         ) from failed
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as failed:
-        raise ModelNotFetched(f"{hub} answers nothing that a model hub would. {_by_hand(directory)}") from failed
+        raise ModelNotFetched(f"{hub} answers nothing that a model hub would. {by_hand}") from failed
     except OSError as failed:
         raise ModelNotFetched(f"The model cannot be written beside {directory}: {failed.strerror}.") from failed
 
 
-def _by_hand(directory: Path) -> str:
-    return (
-        f"Without a network, fetch model.bin, config.json, tokenizer.json and vocabulary.* of {HUB}/{DEFAULT} on "
-        f"another machine, and put them into {directory}; or name a mirror in HF_ENDPOINT."
-    )
+def _kept(directory: Path) -> str:
+    has_begun = any(directory.parent.glob(f"{directory.name}.*.partial"))
+    return "What has come so far is kept, and `make models` goes on with it. " if has_begun else ""

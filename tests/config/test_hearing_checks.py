@@ -7,6 +7,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.celery import refuse_what_cannot_hear
 from config.findings import State
 from config.hearing_checks import CHECKS
 from tests.running import ROOT, free_port
@@ -84,25 +85,36 @@ def start_worker(*queues, **settings):
     )
 
 
-@pytest.mark.parametrize("queues", [(), ("-Q", "rollup,transcription")], ids=["all queues", "among others"])
-def test_a_worker_that_could_not_transcribe_refuses_to_start(tmp_path, queues):
-    ended = start_worker(*queues, EARSHOT_TRANSCRIBER="faster-whisper", EARSHOT_WHISPER_MODEL=str(tmp_path / "none"))
+def test_a_worker_that_could_not_transcribe_refuses_to_start(tmp_path):
+    ended = start_worker(
+        "-Q",
+        "rollup,transcription",
+        EARSHOT_TRANSCRIBER="faster-whisper",
+        EARSHOT_WHISPER_MODEL=str(tmp_path / "none"),
+    )
     assert ended.returncode == 1
     assert ended.stderr.strip().startswith(f"There is no Whisper model at {tmp_path}/none. `make models`")
 
 
-def test_a_worker_of_other_queues_is_not_concerned(tmp_path):
-    """It gets past the engines, to a broker that is not there."""
+def test_so_does_one_of_all_queues_and_one_of_others_is_not_concerned(settings, tmp_path):
+    settings.EARSHOT_TRANSCRIBER, settings.EARSHOT_WHISPER_MODEL = "faster-whisper", tmp_path / "none"
+    for options in ({}, {"queues": None}, {"queues": []}):
+        with pytest.raises(SystemExit, match="no Whisper model"):
+            refuse_what_cannot_hear(options)
+    refuse_what_cannot_hear({"queues": ["rollup", "storage"]})
+
+
+def test_a_worker_that_passes_a_model_over_says_so_in_its_log(model):
+    (model / "config.json").unlink()
     ended = start_worker(
         "-Q",
-        "rollup",
-        EARSHOT_TRANSCRIBER="faster-whisper",
-        EARSHOT_WHISPER_MODEL=str(tmp_path / "none"),
+        "transcription",
+        EARSHOT_TRANSCRIBER="auto",
+        EARSHOT_WHISPER_MODEL=str(model),
         EARSHOT_REDIS_URL="nonsense://",
     )
-    assert ended.returncode != 0
-    assert "Whisper" not in ended.stderr
-    assert "nonsense" in ended.stderr
+    assert "whisper_passed_over" in ended.stdout
+    assert "lacks config.json" in ended.stdout
 
 
 def test_an_engine_that_there_is_not_is_refused_by_every_command():

@@ -10,6 +10,7 @@ from audio.analysis.evaluation import word_error_rate
 from audio.analysis.pocketsphinx_engine import GAP, PocketsphinxTranscriber, clean
 from audio.analysis.transcription import Passage, Transcriber, Word
 from audio.analysis.voice_activity import Region, detect, joined
+from audio.errors import EngineUnavailable
 from tests import sound
 
 
@@ -76,6 +77,11 @@ def test_run_hears_quiet_speech_as_well() -> None:
 
 def test_run_writes_nothing_where_nobody_speaks() -> None:
     assert PocketsphinxTranscriber().run(Passage(sound.hold_music(3.0), [])) == ()
+
+
+def test_another_language_is_refused_and_not_guessed_at() -> None:
+    with pytest.raises(EngineUnavailable, match="English alone"):
+        PocketsphinxTranscriber().run(Passage(sound.noise(1.0), [Region(0.0, 1.0)], language="he"))
 
 
 def test_run_survives_silence_and_stretches_too_short_to_hold_a_word() -> None:

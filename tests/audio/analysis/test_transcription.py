@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio.analysis.transcription import LONGEST_UTTERANCE, Passage, Word, utterances, within
+from audio.analysis.transcription import LONGEST_UTTERANCE, Passage, Word, by_stretch, utterances, within
 from audio.analysis.voice_activity import Region
-from tests.sound import silence
+from tests.sound import SAMPLE_RATE, Samples, silence
 
 
 def _words(*times: tuple[float, float]) -> list[Word]:
@@ -114,3 +114,22 @@ def test_whatever_an_engine_says_its_words_are_fit(words: list[Word]) -> None:
     assert all(0.0 <= word.confidence <= 1.0 for word in kept)
     assert all(before.start_time <= after.start_time for before, after in pairwise(kept))
     assert all(word.text == word.text.strip() != "" for word in kept)
+
+
+def test_each_stretch_is_heard_alone_and_its_words_lie_where_it_lies() -> None:
+    """An engine that says too much: a word before, one within and one after each stretch it gets."""
+    lengths = []
+
+    def hear(samples: Samples) -> list[Word]:
+        seconds = len(samples) / SAMPLE_RATE
+        lengths.append(seconds)
+        return _words((-2.0, -1.0), (0.25, seconds - 0.25), (seconds + 0.5, seconds + 4.0))
+
+    passage = Passage(silence(10.0), [Region(1.0, 2.0), Region(2.3, 3.0), Region(5.0, 6.0)])
+    words = by_stretch(passage, hear, gap=0.3)
+    assert lengths == [2.0, 1.0]
+    assert [(word.start_time, word.end_time) for word in words] == [(1.25, 2.75), (5.25, 5.75)]
+
+
+def test_a_stretch_without_samples_is_not_heard() -> None:
+    assert by_stretch(Passage(silence(1.0), [Region(0.5, 0.50001)]), lambda _: _words((0.0, 0.0)), gap=0.3) == ()
