@@ -6,6 +6,7 @@ directory that lacks a file, for which faster-whisper would go and look elsewher
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -108,6 +109,8 @@ def _absent(directory: Path) -> list[str]:
 def _loaded(directory: Path, threads: int) -> Any:
     """The model, loaded once in each process; after the fork. Raises EngineUnavailable."""
     FasterWhisperTranscriber(directory, threads).health()
+    # Heeded by the hub's client when it is imported: should anything here ever look for a file elsewhere, it fails.
+    os.environ["HF_HUB_OFFLINE"] = "1"
     # What faster-whisper imports in its turn is there only after `make models`; without, this module must import.
     import faster_whisper  # type: ignore[import-untyped]  # noqa: PLC0415
 
