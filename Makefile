@@ -12,7 +12,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
 export PIP_NO_CACHE_DIR ?= 1
 endif
 
-.PHONY: help run install install-dev test test-full chromium check format lock clean
+.PHONY: help run install install-dev models test test-full chromium check format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ run: install ## Run everything in the foreground; Ctrl-C stops it all
 	@EARSHOT_DEMO=$${EARSHOT_DEMO-1} exec $(BIN)/python -m config.stack run --end-with-parent
 
 install: .venv/runtime-ready ## Make .venv with what running needs
+
+models: .venv/whisper-ready ## Get a better transcriber: Whisper; MODEL=Systran/faster-whisper-base another one
+	@$(BIN)/python -m config.fetch_models $(MODEL)
 
 install-dev: .venv/dev-ready ## Make .venv with what testing needs too
 
@@ -73,7 +76,15 @@ clean: ## Remove .venv and caches; with DATA=1 the data too
 # The development lock holds the runtime's and more; once it is installed, it is what is kept in step.
 .venv/runtime-ready: requirements.lock .venv/bin/uv
 	@if [ -e .venv/dev-ready ]; then $(MAKE) --no-print-directory .venv/dev-ready; else \
-	  echo "Installing packages"; VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock; fi
+	  echo "Installing packages"; VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock; \
+	  if [ -e .venv/whisper-ready ]; then $(INSTALL_WHISPER); fi; fi
+	@touch $@
+
+# What Whisper needs beside it. The runtime's lock does not have it, so that installing that takes it away.
+INSTALL_WHISPER = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-whisper.lock
+.venv/whisper-ready: requirements-whisper.lock .venv/runtime-ready
+	@echo "Installing what Whisper needs"
+	@$(INSTALL_WHISPER) || { echo "That failed. Whisper's packages come from the same place as all others: see that it can be reached, and run make models again."; exit 1; }
 	@touch $@
 
 .venv/dev-ready: requirements-dev.lock .venv/bin/uv

@@ -162,7 +162,23 @@ class StoreUnavailable(RetryableAudioError):
     retry_after_seconds = 5
 
 
+class TranscriberAway(RetryableAudioError):
+    """The transcription server did not answer, or not now."""
+
+    code = "transcriber_away"
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class EngineUnavailable(AudioError):
-    """An engine of hearing that is set cannot be used: its model or its package is missing, or its server is away."""
+    """An engine of hearing that is set cannot be used: its model, its package or its key is missing, or is wrong."""
 
     code = "engine_unavailable"
+
+
+class ModelNotFetched(AudioError):
+    """A model could not be had from where models are, or not be put where it belongs."""
+
+    code = "model_not_fetched"

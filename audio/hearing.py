@@ -10,10 +10,9 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from audio import chunk_bytes, jobs, progress, rollups, sessions, transcoding
-from audio.analysis import decoding, voice_activity
+from audio.analysis import decoding, engines, voice_activity
 from audio.analysis.decoding import Sound
-from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
-from audio.analysis.transcription import Transcriber, Utterance
+from audio.analysis.transcription import Passage, Transcriber, Utterance, utterances
 from audio.errors import AudioError, RetryableAudioError, TooLong, Undecodable, UnknownSession
 from audio.manifest import TOLERANCE_SECONDS
 from audio.models import AnalysisJob, AudioChunk
@@ -121,7 +120,7 @@ def transcribe(job: AnalysisJob) -> None:
     """
     chunk, session = job.chunk, job.chunk.session
     stages = progress.Stages()
-    engine = PocketsphinxTranscriber()
+    engine = engines.transcriber()
     sound = _decode(chunk)
     utterances = stages.run(
         "transcription",
@@ -191,7 +190,8 @@ def _decode_result(chunk: AudioChunk, sound: Sound) -> dict[str, Any]:
 
 def _transcribe_channel(engine: Transcriber, samples: NDArray[np.float32]) -> tuple[Utterance, ...]:
     activity = voice_activity.detect(samples)
-    return engine.transcribe(samples, activity.regions)
+    engine.load()
+    return utterances(engine.run(Passage(samples, activity.regions)))
 
 
 def _segments(chunk: AudioChunk, channels: list[tuple[Utterance, ...]], engine: str) -> list[Segment]:

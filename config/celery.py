@@ -20,6 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 logging.captureWarnings(capture=True)
 
+log = structlog.get_logger("earshot.workers")
 app = Celery("earshot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -35,6 +36,24 @@ def leave_logging_to_django(**_: Any) -> None:
 def watch_errors_of_tasks(**_: Any) -> None:
     # Before the worker forks: its children have built what runs their tasks by the time that they can say anything.
     watching.watch_errors("worker")
+
+
+@signals.celeryd_init.connect
+def refuse_what_cannot_hear(options: dict[str, Any], **_: Any) -> None:
+    """A worker that would take transcription and could do none ends here, saying why. Loads no model."""
+    if "transcription" not in (options.get("queues") or ["transcription"]):
+        return
+    # Loads numpy and more, for which the web server, in whose process this module is too, has no use.
+    from audio.analysis import engines  # noqa: PLC0415
+    from audio.errors import EngineUnavailable  # noqa: PLC0415
+
+    try:
+        engines.check()
+    except EngineUnavailable as unavailable:
+        # Celery logs and forgets what its receivers raise, other than this.
+        raise SystemExit(unavailable.message) from unavailable
+    if reason := engines.passed_over():
+        log.warning("whisper_passed_over", reason=reason)
 
 
 @signals.worker_process_init.connect

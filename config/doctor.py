@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -31,10 +30,10 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError
 
 from audio import blobs, live_state
-from audio.analysis import pocketsphinx_engine, voice_activity
 from calls import store
-from config import heartbeat
+from config import hearing_checks, heartbeat
 from config.celery import app
+from config.findings import Check, Finding, State, cause_of, error, ok, seconds_of, skipped, warning
 from config.settings import environment
 from config.stack import mongodb, objects, postgresql, redis
 from config.stack.binaries import Kind
@@ -56,49 +55,12 @@ _ASKED = 3
 _WORKERS_SECONDS = 2.0
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _SCHEMES = {"mongodb", "mongodb+srv", "redis", "rediss"}
-# What drivers say → what it means.
-_CAUSES = {
-    ("refused",): "nothing listens there",
-    ("wrongpass", "noauth", "authentication", "password"): "it refuses our name or password",
-    ("timed out", "timeout", "timedout", "couldn't get a connection"): "no answer in time",
-    ("not known", "getaddrinfo", "resolve host", "no address associated", "failure in name"): "there is no such host",
-    ("could not connect", "connection error"): "nothing answers there",
-    ("invalid uri", "invalid endpoint", "must specify one of", "must begin with", "port could not be cast"): (
-        "the setting cannot be read as an address"
-    ),
-}
 _SEALS = "See that 'Seal the audit log' is enabled among the periodic tasks, then what manage.py verify_audit says."
 _START = "Start everything with `make run`, or name a server of your own in {} (docs/settings.md)."
 
 
-class State(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check has found, in a sentence, and what to do about it unless all is well.
-
-    `is_away` of a server: nothing can be asked of it.
-    """
-
-    state: State
-    said: str
-    cure: str = ""
-    is_away: bool = False
-
-
 # Tasks name their queues. Loaded here, because two checks at once would each find only some of them.
 app.loader.import_default_modules()
-
-Check = Callable[[], Iterable[Finding]]
-ok = partial(Finding, State.OK)
-warning = partial(Finding, State.WARNING)
-error = partial(Finding, State.ERROR)
-skipped = partial(Finding, State.SKIPPED)
 
 
 def examine(checks: dict[str, Check], *, deadline_seconds: float = DEADLINE_SECONDS) -> Iterator[tuple[str, Finding]]:
@@ -195,7 +157,7 @@ def insecure_settings() -> Iterator[Finding]:
 def check_server(kind: Kind, ping: Callable[[], object], version: Callable[[], str] | None = None) -> Iterator[Finding]:
     """Whether it answers, how quickly, and whether it is new enough."""
     try:
-        took = min(_seconds(ping) for _ in range(_ASKED))
+        took = min(seconds_of(ping) for _ in range(_ASKED))
     except Exception as failed:
         # Each driver has its own kinds of failure, and they mean the same here.
         yield error(cause_of(failed), _START.format(kind.variable), is_away=True)
@@ -281,14 +243,6 @@ def check_clock(clock: Callable[[], datetime]) -> Iterator[Finding]:
     doubt, apart = min(_apart(clock) for _ in range(_ASKED))
     said = f"{max(apart - doubt, 0):.1f} s from this machine's"
     yield warning(said, "Set both by NTP.") if apart - doubt > FARTHEST_CLOCK_SECONDS else ok(said)
-
-
-def check_engine(load: Callable[[], object], title: str) -> Iterator[Finding]:
-    try:
-        yield ok(f"{title} loads in {_seconds(load):.1f} s")
-    except Exception as failed:
-        # Missing weights, a library for another processor, too little memory: the words say which.
-        yield error(f"{title}: {cause_of(failed)}", "`make install` puts the models in their place.")
 
 
 def check_disk() -> Iterator[Finding]:
@@ -385,23 +339,6 @@ def _apart(clock: Callable[[], datetime]) -> tuple[float, float]:
     return half.total_seconds(), abs((there - began - half).total_seconds())
 
 
-def _seconds(act: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    act()
-    return time.perf_counter() - began
-
-
-def cause_of(failed: BaseException) -> str:
-    """Why something failed, in a few words of ours where the drivers' are known; theirs hold addresses and dumps."""
-    said = str(failed)
-    for signs, words in _CAUSES.items():
-        if any(sign in said.lower() for sign in signs):
-            return words
-    first = next(iter(said.strip().splitlines()), "")
-    # A driver that shows its inner state in braces has nothing more to say to people there.
-    return first.partition("{")[0].partition("<")[0].strip(" ,:-")[:100] or type(failed).__name__
-
-
 def _http_status_of(failed: BaseException | None) -> int | None:
     """With what an object store has refused, also where its door has made an error of its own of it."""
     while failed is not None:
@@ -435,8 +372,7 @@ CHECKS: dict[str, Check] = {
     "Clock of MongoDB": partial(check_clock, store.clock),
     "Clock of Redis": partial(check_clock, live_state.clock),
     "Clock of the objects": partial(check_clock, blobs.clock),
-    "Voice activity": partial(check_engine, voice_activity.load, voice_activity.MODEL),
-    "Transcript": partial(check_engine, pocketsphinx_engine.load, "pocketsphinx"),
+    **hearing_checks.CHECKS,
     "Disk": check_disk,
     "Workers": check_workers,
     "Beat": check_beat,

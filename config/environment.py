@@ -4,7 +4,7 @@ A stack started by `make run` leaves its addresses in `$EARSHOT_DATA/run/env`; w
 environment wins over that file, so that a command in another terminal finds the running stack by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,13 @@ class Environment:
             return int(value)
         except ValueError:
             raise SettingError(f"{name} must be a whole number, not {value!r}.") from None
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """One of the words; the first when nothing is set."""
+        value = self._given(name).strip() or choices[0]
+        if value not in choices:
+            raise SettingError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        return value
 
     def boolean(self, name: str) -> bool:
         value = self._given(name).strip().lower()

@@ -278,6 +278,15 @@ EARSHOT_SWEEP_SECONDS = environment.integer("EARSHOT_SWEEP_SECONDS", 15)
 EARSHOT_SEAL_SECONDS = environment.integer("EARSHOT_SEAL_SECONDS", 60)
 EARSHOT_MOST_ATTEMPTS = environment.integer("EARSHOT_MOST_ATTEMPTS", 4)
 
+# --- Hearing ---
+# Which engine writes down what is said; auto is Whisper where its model is there.
+EARSHOT_TRANSCRIBER = environment.choice("EARSHOT_TRANSCRIBER", ["auto", "pocketsphinx", "faster-whisper", "http"])
+EARSHOT_WHISPER_MODEL = environment.path("EARSHOT_WHISPER_MODEL", EARSHOT_DATA / "models" / "whisper")
+EARSHOT_WHISPER_THREADS = environment.integer("EARSHOT_WHISPER_THREADS", 1)
+EARSHOT_TRANSCRIBER_URL = environment.text("EARSHOT_TRANSCRIBER_URL", "")
+EARSHOT_TRANSCRIBER_KEY = environment.text("EARSHOT_TRANSCRIBER_KEY", "")
+EARSHOT_TRANSCRIBER_MODEL = environment.text("EARSHOT_TRANSCRIBER_MODEL", "whisper-1")
+
 # --- Celery (read by config/celery.py under the prefix CELERY_) ---
 CELERY_BROKER_URL = EARSHOT_REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

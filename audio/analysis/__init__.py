@@ -3,7 +3,8 @@
 1. `decoding` turns the stored bytes into samples at 16 kHz, one or two channels. From here on nobody needs FFmpeg.
 2. `voice_activity` finds where somebody speaks.
 3. `transcription` says what a transcriber is and how its words become utterances; each engine has a module of its own
-   that alone imports it: `pocketsphinx_engine`.
+   that alone imports it: `pocketsphinx_engine`, which makes drafts, `faster_whisper_engine`, for which `whisper_models`
+   fetches a model, and `http_engine`. `engines` chooses among them by the settings, which nothing else here knows.
 
 `evaluation` measures the stages against what was really said.
 

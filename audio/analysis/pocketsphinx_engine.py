@@ -6,10 +6,10 @@ shown.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +17,10 @@ import pocketsphinx
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
-from audio.analysis.transcription import Utterance, Word, utterances
-from audio.analysis.voice_activity import Region, joined
+from audio.analysis.transcription import STAGE, Passage, Word, by_stretch
+from audio.errors import EngineUnavailable
 
+LANGUAGE = "en"
 # Found by trying on one reader, as recorded, coded, shifted and quiet. The second pass (fwdflat) takes longer and gets
 # more words wrong; looking at every second frame only (ds=2) saves a quarter of the time for a few words more wrong.
 # The bound on active models changed no word there and keeps noise, where everything seems likely, from taking several
@@ -40,8 +41,12 @@ MOST_GAIN = 100.0
 
 @dataclass(frozen=True, slots=True)
 class PocketsphinxTranscriber:
-    """A Transcriber on one processor core at about an eighth of the sound's own time."""
+    """A Transcriber on one processor core at about an eighth of the sound's own time.
 
+    It hears each stretch of speech by itself: what else is in the passage changes nothing of its words.
+    """
+
+    name: ClassVar[str] = STAGE
     engine: ClassVar[str] = "pocketsphinx"
     model: ClassVar[str] = "en-us"
 
@@ -49,28 +54,27 @@ class PocketsphinxTranscriber:
     def version(self) -> str:
         return version("pocketsphinx")
 
-    def transcribe(self, samples: NDArray[np.float32], regions: Sequence[Region]) -> tuple[Utterance, ...]:
-        """What is said in `samples`, mono of shape (n,) at 16 kHz, within `regions`.
+    def health(self) -> None:
+        if not (Path(pocketsphinx.get_model_path()) / self.model / self.model).is_dir():
+            raise EngineUnavailable(
+                "The pocketsphinx package has no English model in it. `make install` puts it in its place."
+            )
 
-        Not for two threads at a time.
-        """
-        if not regions:
-            return ()
-        decoder = load()
-        stretches = joined(regions, gap=GAP, padding=0.0, duration=len(samples) / SAMPLE_RATE)
-        spoken = [_cut(samples, stretch) for stretch in stretches]
-        gain = _gain(spoken)
-        words = [
-            word
-            for stretch, part in zip(stretches, spoken, strict=True)
-            for word in _words(decoder, part * gain, stretch.start)
-        ]
-        return utterances(words)
+    def load(self) -> None:
+        _decoder()
+
+    def run(self, given: Passage, /) -> tuple[Word, ...]:
+        if given.language != LANGUAGE:
+            raise EngineUnavailable(
+                f"pocketsphinx knows English alone, and this is said to be '{given.language}'. "
+                "`make models` fetches an engine that knows more languages."
+            )
+        return by_stretch(given, _words, gap=GAP)
 
 
 @cache
-def load() -> Any:
-    """The decoder, loaded once in each process; after the fork. 0.6 s, 100 MB."""
+def _decoder() -> Any:
+    """Loaded once in each process; after the fork. 0.6 s, 100 MB."""
     return pocketsphinx.Decoder(loglevel="FATAL", **SETTINGS)
 
 
@@ -81,32 +85,28 @@ def clean(word: str) -> str:
     return re.sub(r"\(\d+\)$", "", word)
 
 
-def _cut(samples: NDArray[np.float32], stretch: Region) -> NDArray[np.float32]:
-    return samples[round(stretch.start * SAMPLE_RATE) : round(stretch.end * SAMPLE_RATE)]
+def _levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    level = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
+    return np.clip(samples * min(LEVEL / level, MOST_GAIN), -1.0, 1.0) if level else samples
 
 
-def _gain(spoken: Sequence[NDArray[np.float32]]) -> float:
-    heard = np.concatenate(spoken)
-    level = float(np.sqrt(np.mean(np.square(heard)))) if len(heard) else 0.0
-    return min(LEVEL / level, MOST_GAIN) if level else 1.0
-
-
-def _words(decoder: Any, samples: NDArray[np.float32], offset: float) -> list[Word]:
-    """Words of one stretch that begins at `offset` seconds."""
-    # The mean and the noise it learned in one stretch must not change what it hears in another recording's.
+def _words(samples: NDArray[np.float32]) -> list[Word]:
+    """The words of one stretch."""
+    decoder = _decoder()
+    # The mean and the noise it learned in one stretch must not change what it hears in another.
     decoder.reinit_feat()
     decoder.start_utt()
     try:
-        decoder.process_raw((np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes(), full_utt=True)
+        decoder.process_raw((_levelled(samples) * 32767).astype("<i2").tobytes(), full_utt=True)
     finally:
         decoder.end_utt()
     seconds = 1 / decoder.config["frate"]
     return [
         Word(
             text=text,
-            start_time=round(offset + segment.start_frame * seconds, 3),
-            end_time=round(offset + (segment.end_frame + 1) * seconds, 3),
-            confidence=min(1.0, max(0.0, float(segment.prob))),
+            start_time=segment.start_frame * seconds,
+            end_time=(segment.end_frame + 1) * seconds,
+            confidence=float(segment.prob),
         )
         for segment in decoder.seg() or ()
         if (text := clean(segment.word))

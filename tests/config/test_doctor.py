@@ -17,7 +17,8 @@ from pymongo import MongoClient
 
 from calls import store
 from config import doctor, schedule
-from config.doctor import State, examine
+from config.doctor import examine
+from config.findings import State
 from crm.audit import acts, sealing
 from crm.models import AuditBlock, AuditEntry
 from tests.running import ROOT

@@ -18,12 +18,19 @@ def test_a_missing_variable_is_named():
     [
         (lambda environment: environment.integer("EARSHOT_X", 1), "many"),
         (lambda environment: environment.boolean("EARSHOT_X"), "perhaps"),
+        (lambda environment: environment.choice("EARSHOT_X", ["red", "blue"]), "green"),
         (lambda environment: environment.database("EARSHOT_X", ""), "not a url"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(read, value):
     with pytest.raises(SettingError, match="EARSHOT_X"):
         read(Environment({"EARSHOT_X": value}))
+
+
+def test_of_several_words_the_first_is_the_default():
+    environment = Environment({"EARSHOT_X": "blue"})
+    assert environment.choice("EARSHOT_X", ["red", "blue"]) == "blue"
+    assert environment.choice("EARSHOT_Y", ["red", "blue"]) == "red"
 
 
 def test_a_command_beside_a_running_stack_finds_it_and_may_override_it(tmp_path):

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.doctor import CHECKS, State, examine
+from config.doctor import CHECKS, examine
+from config.findings import State
 
 
 class Command(BaseCommand):

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+
+from audio.analysis import engines
+from audio.errors import EngineUnavailable
 
 
 class Command(BaseCommand):
@@ -18,11 +21,18 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="make the demo tenants and users too")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._step("Engines of hearing", self._check_engines)
         self._step("Migrations", self._migrate)
         self._step("Stores", lambda: call_command("create_stores", stdout=self.stderr))
         self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if options["demo"]:
             self._step("Demo tenants and users", lambda: call_command("create_demo", stdout=self.stderr))
+
+    def _check_engines(self) -> None:
+        try:
+            engines.check()
+        except EngineUnavailable as unavailable:
+            raise CommandError(unavailable.message) from unavailable
 
     def _migrate(self) -> None:
         with connection.cursor() as cursor:

@@ -1,10 +1,15 @@
-"""How words become utterances."""
+"""How an engine's words become a passage's, and those utterances."""
+
+import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio.analysis.transcription import LONGEST_UTTERANCE, Word, utterances
+from audio.analysis.transcription import LONGEST_UTTERANCE, Passage, Word, by_stretch, utterances, within
+from audio.analysis.voice_activity import Region
+from tests.sound import SAMPLE_RATE, Samples, silence
 
 
 def _words(*times: tuple[float, float]) -> list[Word]:
@@ -52,3 +57,79 @@ def test_every_word_is_in_one_utterance_and_none_is_too_long(lengths: list[tuple
     said = utterances(words)
     assert [word for utterance in said for word in utterance.words] == words
     assert all(utterance.end_time - utterance.start_time <= LONGEST_UTTERANCE for utterance in said)
+
+
+PASSAGE = Passage(silence(10.0), [Region(1.0, 3.0), Region(5.0, 6.0)])
+
+
+def _times(*times: tuple[float, float]) -> list[tuple[float, float]]:
+    return [(word.start_time, word.end_time) for word in within(_words(*times), PASSAGE)]
+
+
+def test_words_that_touch_no_region_are_dropped() -> None:
+    assert _times((0.0, 0.9), (0.5, 1.0), (3.0, 5.0), (6.1, 7.0), (8.0, 9.0)) == []
+
+
+def test_words_that_share_time_with_a_region_are_kept_whole() -> None:
+    kept = [(0.5, 1.1), (1.2, 1.4), (2.9, 4.0), (4.5, 7.0)]
+    assert _times(*kept) == kept
+
+
+def test_a_word_without_length_is_kept_within_a_region_only() -> None:
+    assert _times((2.0, 2.0), (4.0, 4.0)) == [(2.0, 2.0)]
+
+
+def test_words_come_in_order_of_time() -> None:
+    assert _times((5.1, 5.3), (1.5, 1.8), (1.1, 1.3)) == [(1.1, 1.3), (1.5, 1.8), (5.1, 5.3)]
+
+
+def test_text_loses_its_outer_spaces_and_keeps_its_marks() -> None:
+    words = [Word(" Hello, ", 1.0, 1.5, 0.5), Word("  ", 1.5, 2.0, 0.5)]
+    assert [word.text for word in within(words, PASSAGE)] == ["Hello,"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("a\x00b", "ab"), ("\x1b[1m", "[1m"), ("\ud800", None), ("\n", None), ("New\nYork", "New York")]
+)
+def test_text_loses_what_no_store_takes(text: str, word: str | None) -> None:
+    assert [kept.text for kept in within([Word(text, 1.0, 1.5, 0.5)], PASSAGE)] == ([word] if word else [])
+
+
+def test_nothing_is_said_outside_the_sound_nor_more_than_sure() -> None:
+    whole = Passage(silence(2.0), [Region(0.0, 2.0)])
+    (word,) = within([Word("hello", -1.0, 7.0, 1.5)], whole)
+    assert (word.start_time, word.end_time, word.confidence) == (0.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize("nonsense", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_dropped(nonsense: float) -> None:
+    words = [Word("a", nonsense, 2.0, 0.5), Word("b", 1.0, nonsense, 0.5), Word("c", 1.0, 2.0, nonsense)]
+    assert within(words, PASSAGE) == ()
+
+
+@given(st.lists(st.builds(Word, st.text(max_size=3), st.floats(), st.floats(), st.floats()), max_size=20))
+def test_whatever_an_engine_says_its_words_are_fit(words: list[Word]) -> None:
+    kept = within(words, PASSAGE)
+    assert all(0.0 <= word.start_time <= word.end_time <= 10.0 for word in kept)
+    assert all(0.0 <= word.confidence <= 1.0 for word in kept)
+    assert all(before.start_time <= after.start_time for before, after in pairwise(kept))
+    assert all(word.text == word.text.strip() != "" for word in kept)
+
+
+def test_each_stretch_is_heard_alone_and_its_words_lie_where_it_lies() -> None:
+    """An engine that says too much: a word before, one within and one after each stretch it gets."""
+    lengths = []
+
+    def hear(samples: Samples) -> list[Word]:
+        seconds = len(samples) / SAMPLE_RATE
+        lengths.append(seconds)
+        return _words((-2.0, -1.0), (0.25, seconds - 0.25), (seconds + 0.5, seconds + 4.0))
+
+    passage = Passage(silence(10.0), [Region(1.0, 2.0), Region(2.3, 3.0), Region(5.0, 6.0)])
+    words = by_stretch(passage, hear, gap=0.3)
+    assert lengths == [2.0, 1.0]
+    assert [(word.start_time, word.end_time) for word in words] == [(1.25, 2.75), (5.25, 5.75)]
+
+
+def test_a_stretch_without_samples_is_not_heard() -> None:
+    assert by_stretch(Passage(silence(1.0), [Region(0.5, 0.50001)]), lambda _: _words((0.0, 0.0)), gap=0.3) == ()
