@@ -258,7 +258,7 @@ def load() -> SentimentIntensityAnalyzer:
 
 def _usual(counts: Sequence[int]) -> tuple[float, float]:
     """Median and robust standard deviation (1.4826 times the median distance from it) in bins."""
-    values: NDArray[np.float64] = np.arange(len(counts)) + 0.5
+    values = np.arange(len(counts), dtype=np.float64) + 0.5
     weights = np.asarray(counts, dtype=np.int64)
     median = _median(values, weights)
     return median, 1.4826 * _median(np.abs(values - median), weights)
