@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
+from audio.analysis.telephone_rate import RATE, lowered
 
 # Seconds from one frame to the next.
 HOP = 0.05
@@ -22,9 +23,7 @@ LOWEST, HIGHEST = 60.0, 400.0
 # Decibels of full scale: what silence counts as.
 FLOOR = -100.0
 
-# Pitch is sought at this rate, below this frequency: half of the samples take half of the time, and higher overtones
-# are mostly breath.
-RATE = 8_000
+# Pitch is sought below this frequency: higher overtones are mostly breath.
 _CUTOFF = 2_500.0
 # Hertz. Each overtone is weighed by its frequency, counted in this: on the telephone, the one in the first formant
 # would otherwise stand for the voice, and be taken for a fundamental of 300 to 400 Hz.
@@ -108,7 +107,7 @@ def measure(samples: NDArray[np.float32]) -> Prosody:
     lengths[-1] = len(samples) - (frames - 1) * hop
     power = np.einsum("ij,ij->i", padded.reshape(frames, hop), padded.reshape(frames, hop)) / lengths
     level = np.maximum(FLOOR, 10 * np.log10(np.maximum(power, 1e-10)))
-    return Prosody(_pitch(_lowered(padded), frames), level.astype(np.float32))
+    return Prosody(_pitch(lowered(padded, _weights), frames), level.astype(np.float32))
 
 
 def pack(prosody: Prosody) -> bytes:
@@ -135,15 +134,11 @@ def unpack(packed: bytes) -> Prosody:
     return Prosody(pitch.astype(np.float32), np.maximum(np.float32(FLOOR), -halves / 2))
 
 
-def _lowered(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`samples` at `RATE`, weighed by frequency up to `_CUTOFF`, above which they fall off over a quarter octave."""
-    length = len(samples) * RATE // SAMPLE_RATE
-    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
-    frequencies = np.arange(len(spectrum), dtype=np.float32) * np.float32(SAMPLE_RATE / len(samples))
-    weights = frequencies / np.float32(_EMPHASIS)
-    weights *= np.clip((_CUTOFF * 1.2 - frequencies) / (_CUTOFF * 0.2), 0.0, 1.0).astype(np.float32)
-    lowered = np.fft.irfft(spectrum * weights, length) * (RATE / SAMPLE_RATE)
-    return lowered.astype(np.float32)
+def _weights(frequencies: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By frequency up to `_CUTOFF`, from where on they fall off over a quarter octave."""
+    falling = np.clip((_CUTOFF * 1.2 - frequencies) / (_CUTOFF * 0.2), 0.0, 1.0)
+    weights: NDArray[np.float32] = (frequencies / _EMPHASIS * falling).astype(np.float32)
+    return weights
 
 
 def _pitch(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
