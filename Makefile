@@ -12,7 +12,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
 export PIP_NO_CACHE_DIR ?= 1
 endif
 
-.PHONY: help run install install-dev test test-full chromium check format lock clean
+.PHONY: help run install install-dev test test-full chromium check format evaluate lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check: install-dev ## Lint, types, import rules
 
 format: install-dev ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+evaluate: install ## Measure how well recordings are heard: the tests' own, or those in DATA=DIR
+	@EARSHOT_SECRET_KEY=for-evaluating OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python manage.py evaluate $(DATA) $(if $(JSON),--json $(JSON))
 
 lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv lock --upgrade

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,7 +175,7 @@ def _tensor(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tup
 
 
 class _Unpickler(pickle.Unpickler):
-    _KNOWN: dict[tuple[str, str], Callable[..., Any] | str] = {
+    _KNOWN: ClassVar[dict[tuple[str, str], Callable[..., Any] | str]] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch", "FloatStorage"): "float32",
@@ -211,7 +211,7 @@ def _layer(tensors: dict[str, NDArray[np.float32]], number: int) -> _Layer:
     from_itself = tensors[f"lstm.weight_hh_l{number}"].T.copy()
     bias = tensors[f"lstm.bias_ih_l{number}"] + tensors[f"lstm.bias_hh_l{number}"]
     for part in (from_input, from_itself, bias):
-        # tanh(x) = 2 σ(2x) - 1: with the cell's part doubled, one call of σ serves all four gates.
+        # tanh(x) = 2 sigmoid(2x) - 1: with the cell's part doubled, one call of it serves all four gates.
         part[..., 2 * WIDTH : 3 * WIDTH] *= 2.0
     return _Layer(from_input, from_itself, bias)
 

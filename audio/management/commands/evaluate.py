@@ -1,0 +1,179 @@
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from audio.analysis import voice_activity
+from audio.analysis.evaluation import hearing, recordings
+from audio.analysis.evaluation.hearing import COLLARS, STAGES, Diarization, Figures
+from audio.analysis.evaluation.recordings import Recording
+from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
+from audio.analysis.speakers import SpeakerStage
+from audio.errors import AudioError
+
+FIXTURES = settings.BASE_DIR / "tests" / "speech"
+
+
+class Command(BaseCommand):
+    help = (
+        "Hears recordings as the workers do, in chunks of 30 s, and says how far that is from what was really said: "
+        "from NAME.txt and NAME.rttm beside NAME.wav, .ogg, .webm, .mp3 or .m4a. Needs no server. "
+        "Example: manage.py evaluate ~/recordings --json figures.json"
+    )
+    requires_system_checks: Sequence[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "directory", nargs="*", type=Path, default=[FIXTURES], help="recordings (default: the tests' own)"
+        )
+        parser.add_argument("--json", type=Path, help="a file to write the figures to")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console(highlight=False)
+        transcriber, speakers = PocketsphinxTranscriber(), SpeakerStage()
+        try:
+            found = {str(directory): recordings.find(directory) for directory in options["directory"]}
+            for directory, those in found.items():
+                if not those:
+                    raise CommandError(f"In {directory} is no recording with its words or its turns beside it.")
+            speakers.health()
+            with _Bar(console) as bar:
+                figures = {
+                    directory: bar.through(
+                        directory,
+                        those,
+                        lambda recording, step: hearing.evaluate(
+                            recording, transcriber=transcriber, speakers=speakers, step=step
+                        ),
+                    )
+                    for directory, those in found.items()
+                }
+        except (AudioError, OSError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. Nothing was written.") from None
+        engines = {
+            "decode": f"PyAV {version('av')}",
+            "voice_activity": f"{voice_activity.ENGINE} {voice_activity.VERSION} ({voice_activity.MODEL})",
+            "speakers": f"{speakers.engine} {speakers.version} ({speakers.model})",
+            "transcription": f"{transcriber.engine} {transcriber.version} ({transcriber.model})",
+        }
+        for directory, those in figures.items():
+            _tell_quality(console, directory, those)
+            _tell_time(console, directory, those, engines)
+        if options["json"]:
+            written = {
+                "chunk_seconds": hearing.CHUNK_SECONDS,
+                "collars": COLLARS,
+                "engines": engines,
+                "recordings": figures,
+            }
+            options["json"].write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+
+
+class _Bar(Progress):
+    def __init__(self, console: Console) -> None:
+        super().__init__(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=console
+        )
+
+    def through(
+        self,
+        directory: str,
+        those: Sequence[Recording],
+        evaluate: Callable[[Recording, Callable[[float], None]], Figures],
+    ) -> list[Figures]:
+        task = self.add_task(escape(directory), total=len(those))
+        figures = []
+        for recording in those:
+            self.update(task, description=escape(f"{directory}: {recording.name}"))
+            figures.append(evaluate(recording, lambda _: self.refresh()))
+            self.advance(task)
+        self.update(task, description=escape(directory))
+        return figures
+
+
+def _tell_quality(console: Console, directory: str, those: Sequence[Figures]) -> None:
+    exact, lenient = (f"{collar:.2f}" for collar in COLLARS)
+    table = Table(title=escape(f"How well {directory} is heard"), title_justify="left")
+    for heading in ("recording", "seconds", "words\nwrong", "speech\nmissed", "false\nalarm", "speakers\nfound/real"):
+        table.add_column(heading, justify="left" if heading == "recording" else "right")
+    for heading in (
+        f"diarization\nerror {exact} s",
+        f"the same\n{lenient} s",
+        f"one for all\n{exact} / {lenient} s",
+        f"one a segment\n{exact} / {lenient} s",
+    ):
+        table.add_column(heading, justify="right")
+    for one in those:
+        found, real = one["found"], one["speakers"]
+        table.add_row(
+            escape(one["name"]),
+            f"{one['seconds']:.1f}",
+            _share(one["word_error_rate"]),
+            _share(one["speech_missed"]),
+            _share(one["speech_false_alarm"]),
+            f"{found['speakers']} / {real}" if found else "n/a",
+            *(_share(found["error"][collar] if found else None) for collar in (exact, lenient)),
+            *(_both(one[guess]) for guess in ("one_for_all", "one_for_each_segment")),
+        )
+    table.add_section()
+    table.add_row(
+        "all, by their time",
+        f"{sum(one['seconds'] for one in those):.1f}",
+        _share(_mean((one["word_error_rate"], one["words"]) for one in those)),
+        _share(_mean((one["speech_missed"], one["speech_seconds"]) for one in those)),
+        _share(_mean((one["speech_false_alarm"], one["seconds"] - one["speech_seconds"]) for one in those)),
+        _counted(those),
+        *(_share(_error(those, "found", collar)) for collar in (exact, lenient)),
+        *(
+            " / ".join(_share(_error(those, guess, collar)) for collar in (exact, lenient))
+            for guess in ("one_for_all", "one_for_each_segment")
+        ),
+    )
+    console.print(table)
+
+
+def _tell_time(console: Console, directory: str, those: Sequence[Figures], engines: dict[str, str]) -> None:
+    table = Table("stage", "engine", title=escape(f"How long {directory} took"), title_justify="left")
+    table.add_column("seconds", justify="right")
+    table.add_column("share of the\nsound's own time", justify="right")
+    for stage in STAGES:
+        took = sum(one["stage_seconds"][stage] for one in those)
+        sound = sum(one["seconds"] for one in those if stage != "transcription" or one["word_error_rate"] is not None)
+        table.add_row(stage.replace("_", " "), engines[stage], f"{took:.2f}", f"{took / sound:.4f}" if sound else "n/a")
+    console.print(table)
+
+
+def _share(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.1f} %"
+
+
+def _both(guess: Diarization | None) -> str:
+    return "n/a" if guess is None else " / ".join(_share(error) for error in guess["error"].values())
+
+
+def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
+    known = [(value, weight) for value, weight in values if value is not None]
+    weight = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / weight if weight else None
+
+
+def _error(those: Sequence[Figures], guess: str, collar: str) -> float | None:
+    told: list[tuple[Diarization | None, float]] = [(one[guess], one["spoken_seconds"][collar]) for one in those]  # type: ignore[literal-required]
+    return _mean((one["error"][collar] if one else None, weight) for one, weight in told)
+
+
+def _counted(those: Sequence[Figures]) -> str:
+    known = [one for one in those if one["found"]]
+    right = sum(one["found"] is not None and one["found"]["speakers"] == one["speakers"] for one in known)
+    return f"{right} of {len(known)} right"
