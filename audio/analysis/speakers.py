@@ -12,7 +12,8 @@ compared is always how alike windows of one voice are with how alike those of tw
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +150,8 @@ def settle(chunks: Sequence[Sequence[Voice]]) -> list[list[int]]:
 
     The same voices give the same labels whenever they were heard. Takes some 0.2 ms a voice.
     """
-    labels, session = [], []
+    labels: list[list[int]] = []
+    session: list[Voice] = []
     for voices in chunks:
         found, session = recognise(voices, session)
         labels.append(found)
@@ -253,7 +255,7 @@ class _Heard:
         lags, likeness = self.lags[part[first], part[second]], self.likeness[part[first], part[second]]
         same = halves[first] == halves[second]
         gained = weight = 0.0
-        for least, most in zip(LAGS[:-1], LAGS[1:], strict=True):
+        for least, most in pairwise(LAGS):
             at = (lags >= least) & (lags < most)
             one, two = np.count_nonzero(at & same), np.count_nonzero(at & ~same)
             if min(one, two) >= FEWEST_PAIRS:
@@ -310,8 +312,10 @@ def _speakers(turns: Sequence[Turn], heard: _Heard, labels: Labels) -> Speakers:
     return Speakers(renamed, voices)
 
 
-def _unit(vector: NDArray[np.floating]) -> Prints:
-    return (vector / max(float(np.linalg.norm(vector)), np.finfo(np.float32).tiny)).astype(np.float32)
+def _unit(vector: NDArray[Any]) -> Prints:
+    # What has no direction stays zero.
+    length = float(np.linalg.norm(vector)) or 1.0
+    return (vector / length).astype(np.float32)
 
 
 def _together(voices: Sequence[Voice]) -> Voice:

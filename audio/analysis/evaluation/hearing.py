@@ -83,7 +83,7 @@ def evaluate(
     heard: list[Speakers] = []
     segments: list[SpokenTurn] = []
     texts: list[str] = []
-    starts = np.arange(0.0, len(samples) / SAMPLE_RATE, chunk_seconds)
+    starts = [float(start) for start in np.arange(0.0, len(samples) / SAMPLE_RATE, chunk_seconds)]
     for start in starts:
         chunk = samples[round(start * SAMPLE_RATE) : round((start + chunk_seconds) * SAMPLE_RATE)]
         with clock.of("voice_activity"):

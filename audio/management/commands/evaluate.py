@@ -2,7 +2,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import orjson
 from django.conf import settings
@@ -20,6 +20,8 @@ from audio.analysis.pocketsphinx_engine import PocketsphinxTranscriber
 from audio.analysis.speakers import SpeakerStage
 from audio.errors import AudioError
 
+Account: TypeAlias = Literal["found", "one_for_all", "one_for_each_segment"]
+ACCOUNTS: tuple[Account, ...] = ("found", "one_for_all", "one_for_each_segment")
 FIXTURES = settings.BASE_DIR / "tests" / "speech"
 
 
@@ -29,7 +31,7 @@ class Command(BaseCommand):
         "from NAME.txt and NAME.rttm beside NAME.wav, .ogg, .webm, .mp3 or .m4a. Needs no server. "
         "Example: manage.py evaluate ~/recordings --json figures.json"
     )
-    requires_system_checks: Sequence[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -67,9 +69,10 @@ class Command(BaseCommand):
             "speakers": f"{speakers.engine} {speakers.version} ({speakers.model})",
             "transcription": f"{transcriber.engine} {transcriber.version} ({transcriber.model})",
         }
-        for directory, those in figures.items():
-            _tell_quality(console, directory, those)
-            _tell_time(console, directory, those, engines)
+        for directory, heard in figures.items():
+            _tell_hearing(console, directory, heard)
+            _tell_speakers(console, directory, heard)
+            _tell_time(console, directory, heard, engines)
         if options["json"]:
             written = {
                 "chunk_seconds": hearing.CHUNK_SECONDS,
@@ -102,44 +105,44 @@ class _Bar(Progress):
         return figures
 
 
-def _tell_quality(console: Console, directory: str, those: Sequence[Figures]) -> None:
-    exact, lenient = (f"{collar:.2f}" for collar in COLLARS)
-    table = Table(title=escape(f"How well {directory} is heard"), title_justify="left")
-    for heading in ("recording", "seconds", "words\nwrong", "speech\nmissed", "false\nalarm", "speakers\nfound/real"):
-        table.add_column(heading, justify="left" if heading == "recording" else "right")
-    for heading in (
-        f"diarization\nerror {exact} s",
-        f"the same\n{lenient} s",
-        f"one for all\n{exact} / {lenient} s",
-        f"one a segment\n{exact} / {lenient} s",
-    ):
+def _tell_hearing(console: Console, directory: str, those: Sequence[Figures]) -> None:
+    table = Table(title=escape(f"{directory}: what is heard, whoever says it"), title_justify="left")
+    table.add_column("recording")
+    for heading in ("seconds", "words\nwrong", "speech\nmissed", "silence taken\nfor speech"):
         table.add_column(heading, justify="right")
     for one in those:
-        found, real = one["found"], one["speakers"]
-        table.add_row(
-            escape(one["name"]),
-            f"{one['seconds']:.1f}",
-            _share(one["word_error_rate"]),
-            _share(one["speech_missed"]),
-            _share(one["speech_false_alarm"]),
-            f"{found['speakers']} / {real}" if found else "n/a",
-            *(_share(found["error"][collar] if found else None) for collar in (exact, lenient)),
-            *(_both(one[guess]) for guess in ("one_for_all", "one_for_each_segment")),
-        )
+        shares = (one["word_error_rate"], one["speech_missed"], one["speech_false_alarm"])
+        table.add_row(escape(one["name"]), f"{one['seconds']:.1f}", *(_share(share) for share in shares))
     table.add_section()
     table.add_row(
-        "all, by their time",
+        "all",
         f"{sum(one['seconds'] for one in those):.1f}",
         _share(_mean((one["word_error_rate"], one["words"]) for one in those)),
         _share(_mean((one["speech_missed"], one["speech_seconds"]) for one in those)),
         _share(_mean((one["speech_false_alarm"], one["seconds"] - one["speech_seconds"]) for one in those)),
-        _counted(those),
-        *(_share(_error(those, "found", collar)) for collar in (exact, lenient)),
-        *(
-            " / ".join(_share(_error(those, guess, collar)) for collar in (exact, lenient))
-            for guess in ("one_for_all", "one_for_each_segment")
-        ),
     )
+    console.print(table)
+
+
+def _tell_speakers(console: Console, directory: str, those: Sequence[Figures]) -> None:
+    collars = " / ".join(f"{collar:g} s" for collar in COLLARS)
+    table = Table(
+        title=escape(f"{directory}: who says it. Diarization error in %, collar {collars}"), title_justify="left"
+    )
+    table.add_column("recording")
+    for heading in ("speakers\nfound of real", "error", "one speaker\nfor all", "one for\neach segment"):
+        table.add_column(heading, justify="right")
+    for one in those:
+        found = one["found"]
+        table.add_row(
+            escape(one["name"]),
+            f"{found['speakers']} of {one['speakers']}" if found else "n/a",
+            *(_both(one[account]) for account in ACCOUNTS),
+        )
+    known = [one for one in those if one["found"]]
+    right = sum(one["found"] is not None and one["found"]["speakers"] == one["speakers"] for one in known)
+    table.add_section()
+    table.add_row("all", f"{right} of {len(known)} right", *(_both_of_all(those, account) for account in ACCOUNTS))
     console.print(table)
 
 
@@ -159,7 +162,11 @@ def _share(value: float | None) -> str:
 
 
 def _both(guess: Diarization | None) -> str:
-    return "n/a" if guess is None else " / ".join(_share(error) for error in guess["error"].values())
+    return "n/a" if guess is None else _shares(guess["error"].values())
+
+
+def _shares(values: Iterable[float]) -> str:
+    return " / ".join(f"{100 * value:.1f}" for value in values)
 
 
 def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
@@ -168,12 +175,9 @@ def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
     return sum(value * weight for value, weight in known) / weight if weight else None
 
 
-def _error(those: Sequence[Figures], guess: str, collar: str) -> float | None:
-    told: list[tuple[Diarization | None, float]] = [(one[guess], one["spoken_seconds"][collar]) for one in those]  # type: ignore[literal-required]
-    return _mean((one["error"][collar] if one else None, weight) for one, weight in told)
-
-
-def _counted(those: Sequence[Figures]) -> str:
-    known = [one for one in those if one["found"]]
-    right = sum(one["found"] is not None and one["found"]["speakers"] == one["speakers"] for one in known)
-    return f"{right} of {len(known)} right"
+def _both_of_all(those: Sequence[Figures], account: Account) -> str:
+    """Of every second spoken in all of them."""
+    known = [(told["error"], one["spoken_seconds"]) for one in those if (told := one[account])]
+    collars = [f"{collar:.2f}" for collar in COLLARS]
+    means = [_mean((errors[collar], spoken[collar]) for errors, spoken in known) for collar in collars]
+    return _shares(mean for mean in means if mean is not None) if None not in means else "n/a"
