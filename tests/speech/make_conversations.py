@@ -7,13 +7,12 @@ Only to make them anew: what is measured on them is compared with earlier figure
 
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from tests import sound
+from tests.speech import DIRECTORY
 
-HERE = Path(__file__).parent
 BIT_RATE = 12_000
 SPEECH_LEVEL, NOISE_LEVEL = 0.08, 0.0008
 
@@ -131,9 +130,9 @@ def make(name: str, lines: list[Line]) -> None:
     samples = samples + sound.noise(len(samples) / sound.SAMPLE_RATE, level=NOISE_LEVEL)
     if "telephone" in name:
         samples = telephone(samples)
-    (HERE / f"{name}.ogg").write_bytes(sound.encode(samples, container="ogg", bit_rate=BIT_RATE))
-    (HERE / f"{name}.rttm").write_text("".join(turns))
-    (HERE / f"{name}.txt").write_text("".join(f"{line.text}\n" for line in lines if line.text))
+    (DIRECTORY / f"{name}.ogg").write_bytes(sound.encode(samples, container="ogg", bit_rate=BIT_RATE))
+    (DIRECTORY / f"{name}.rttm").write_text("".join(turns))
+    (DIRECTORY / f"{name}.txt").write_text("".join(f"{line.text}\n" for line in lines if line.text))
 
 
 if __name__ == "__main__":
