@@ -30,7 +30,7 @@ PAUSE = 0.2
 # Seconds. Less speech than this tells too little to say that somebody else speaks.
 SHORTEST_VOICE = 1.0
 # Seconds of either voice that it takes to say that there are two in a chunk.
-SHORTEST_HALF = 1.5
+SHORTEST_HALF = 2.0
 # Speakers in one chunk.
 MOST_VOICES = 4
 # What a change of speaker costs, in units of the similarity of one window: 0.3 lost the turns of a telephone
