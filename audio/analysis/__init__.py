@@ -2,10 +2,11 @@
 
 1. `decoding` turns the stored bytes into samples at 16 kHz, one or two channels. From here on nobody needs FFmpeg.
 2. `voice_activity` finds where somebody speaks.
-3. `transcription` says what a transcriber is and how its words become utterances; each engine has a module of its own
+3. `speakers` tells voices apart by their prints (`voice_prints`) and keeps their labels through a session.
+4. `transcription` says what a transcriber is and how its words become utterances; each engine has a module of its own
    that alone imports it: `pocketsphinx_engine`.
 
-`evaluation` measures the stages against what was really said.
+`stages` says what a stage is and runs them. `evaluation` measures the stages against what was really said.
 
 Stages are functions of samples: they know no session, no row and no setting, and two runs over the same
 samples give the same result. An engine is loaded by the first call in each process and kept. A process that

@@ -69,7 +69,7 @@ def evaluate(
     chunk_seconds: float = CHUNK_SECONDS,
     step: Callable[[float], None] = lambda _: None,
 ) -> Figures:
-    """The figures of one recording; `step` is told how many of its seconds have been heard.
+    """The figures of one recording; `step` is told after each chunk how many seconds have been heard.
 
     Raises Undecodable. Words are written down only where it is known what was said.
     """
@@ -97,7 +97,7 @@ def evaluate(
             SpokenTurn(start + region.start, start + region.end, f"segment {len(segments) + index}")
             for index, region in enumerate(regions)
         ]
-        step(len(chunk) / SAMPLE_RATE)
+        step(start + len(chunk) / SAMPLE_RATE)
     with clock.of("speakers"):
         labels = settle([chunk.voices for chunk in heard])
     found = [

@@ -28,11 +28,3 @@ def read(text: str) -> dict[str, tuple[SpokenTurn, ...]]:
             raise ValueError(f"line {number} is no RTTM: {line!r}") from error
         turns.setdefault(file, []).append(SpokenTurn(start, start + duration, speaker))
     return {file: tuple(sorted(spoken, key=lambda turn: (turn.start, turn.end))) for file, spoken in turns.items()}
-
-
-def write(file: str, turns: tuple[SpokenTurn, ...]) -> str:
-    """The lines of one file, to milliseconds. `file` and the speakers' names hold no spaces."""
-    return "".join(
-        f"SPEAKER {file} 1 {turn.start:.3f} {turn.end - turn.start:.3f} <NA> <NA> {turn.speaker} <NA> <NA>\n"
-        for turn in turns
-    )

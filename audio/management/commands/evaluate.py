@@ -1,5 +1,6 @@
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from audio.analysis import voice_activity
@@ -98,11 +99,15 @@ class _Bar(Progress):
         task = self.add_task(escape(directory), total=len(those))
         figures = []
         for recording in those:
-            self.update(task, description=escape(f"{directory}: {recording.name}"))
-            figures.append(evaluate(recording, lambda _: self.refresh()))
+            told = partial(self._tell, task, f"{directory}: {recording.name}")
+            told(0.0)
+            figures.append(evaluate(recording, told))
             self.advance(task)
         self.update(task, description=escape(directory))
         return figures
+
+    def _tell(self, task: TaskID, recording: str, seconds: float) -> None:
+        self.update(task, description=escape(f"{recording}, {seconds:.0f} s"))
 
 
 def _tell_hearing(console: Console, directory: str, those: Sequence[Figures]) -> None:
