@@ -37,7 +37,8 @@ def test_evaluate_says_how_well_each_recording_is_heard_and_writes_it_down(direc
     assert "neither" not in said
     assert "pocketsphinx 5" in said
     assert "1 of 1" in said
-    assert "2 of 2 right" in said
+    assert "speakers counted right" in said
+    assert "2 of 2" in said
     figures = orjson.loads((directory / "figures.json").read_bytes())
     assert figures["engines"]["speakers"].startswith("resemblyzer")
     read, spoken = figures["recordings"][str(directory)]

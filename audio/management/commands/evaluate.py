@@ -134,8 +134,8 @@ def _tell_speakers(console: Console, directory: str, those: Sequence[Figures]) -
     table = Table(
         title=escape(f"{directory}: who says it. Diarization error in %, collar {collars}"), title_justify="left"
     )
-    table.add_column("recording")
-    for heading in ("speakers\nfound of real", "error", "one speaker\nfor all", "one for\neach segment"):
+    table.add_column("recording", no_wrap=True)
+    for heading in ("found\nof real", "error", "one speaker\nfor all", "one for\neach segment"):
         table.add_column(heading, justify="right")
     for one in those:
         found = one["found"]
@@ -144,10 +144,9 @@ def _tell_speakers(console: Console, directory: str, those: Sequence[Figures]) -
             f"{found['speakers']} of {one['speakers']}" if found else "n/a",
             *(_both(one[account]) for account in ACCOUNTS),
         )
-    known = [one for one in those if one["found"]]
-    right = sum(one["found"] is not None and one["found"]["speakers"] == one["speakers"] for one in known)
     table.add_section()
-    table.add_row("all", f"{right} of {len(known)} right", *(_both_of_all(those, account) for account in ACCOUNTS))
+    table.add_row("all", "", *(_both_of_all(those, account) for account in ACCOUNTS))
+    table.add_row("speakers counted right", "", *(_counted(those, account) for account in ACCOUNTS))
     console.print(table)
 
 
@@ -178,6 +177,11 @@ def _mean(values: Iterable[tuple[float | None, float]]) -> float | None:
     known = [(value, weight) for value, weight in values if value is not None]
     weight = sum(weight for _, weight in known)
     return sum(value * weight for value, weight in known) / weight if weight else None
+
+
+def _counted(those: Sequence[Figures], account: Account) -> str:
+    known = [(told["speakers"], one["speakers"]) for one in those if (told := one[account])]
+    return f"{sum(found == real for found, real in known)} of {len(known)}"
 
 
 def _both_of_all(those: Sequence[Figures], account: Account) -> str:
