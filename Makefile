@@ -6,13 +6,17 @@ BIN := .venv/bin
 ANY_PYTHON = $(or $(wildcard $(BIN)/python),$(PYTHON))
 export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),1,0)
 
+# The products of matrices that hearing is made of are small: threads of their own wait for one another, and take the
+# cores from the other workers.
+export OPENBLAS_NUM_THREADS ?= 1
+
 # Where nothing can be kept in the home directory, packages are kept beside the environment.
 ifneq ($(shell for d in "$$HOME" "$$HOME/.cache" "$$HOME/.cache/uv"; do [ ! -e "$$d" ] || [ -w "$$d" ] || echo closed; done; [ -d "$$HOME" ] || echo none),)
 export UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
 export PIP_NO_CACHE_DIR ?= 1
 endif
 
-.PHONY: help run install install-dev models test test-full chromium check format lock clean
+.PHONY: help run install install-dev test test-full chromium check format evaluate lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +56,9 @@ check: install-dev ## Lint, types, import rules
 
 format: install-dev ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+evaluate: install ## Measure how well recordings are heard: the tests' own, or those in DATA=DIR
+	@EARSHOT_SECRET_KEY=for-evaluating $(BIN)/python manage.py evaluate $(DATA) $(if $(JSON),--json $(JSON))
 
 lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv lock --upgrade

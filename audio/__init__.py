@@ -8,10 +8,13 @@ The life of a chunk:
    stored (`blobs.py`), its row marked uploaded, a job made; only then is the upload answered.
 3. The job is sent to the queue of its kind (`jobs.dispatch`). That is best effort; a sweep sends again what
    nobody works on (`progress.sweep`), and looks after uploads that did not end (`chunks.settle_claims`).
-4. A worker claims the job (`jobs.claim`), keeps its lease alive and does the work (`hearing.py`): analysis first,
-   announced at once; transcription on a queue of its own; Opus for what came as something else (`transcoding.py`).
-   It finds the bytes in the cache or in the object store (`chunk_bytes.py`).
-5. What was said goes into the call, once however often the job ran.
+4. A worker claims the job (`jobs.claim`), keeps its lease alive and does the work (`hearing.py`). First what the sound
+   tells (`acoustics.py`), announced at once; then the words, on a queue of their own (`transcripts.py`), also those
+   that the boundary to a neighbour cuts; then what is made of both (`interpretation.py`): emotion, and what deserves a
+   second look (`suspicion.py`). Beside it, Opus for what came as something else (`transcoding.py`). It finds the bytes
+   in the cache or in the object store (`chunk_bytes.py`).
+5. What was said goes into the call part by part (`parts.py`), once however often the job ran. Who said it is labelled
+   as chunks come and corrected at the end (`speakers.py`).
 6. Each step is announced to whoever watches (`live.py`, `consumers.py`).
 7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`). One whose
    recorder went away is ended with what it has (`sessions.abandon`).

@@ -41,6 +41,7 @@ from audio.serializers import (
     GapSerializer,
     NewConsentSerializer,
     NewSessionSerializer,
+    RetrySerializer,
     SessionCompleteSerializer,
     SessionInListSerializer,
     SessionSerializer,
@@ -305,14 +306,16 @@ class ChunkRetry(APIView):
     capabilities: ClassVar = {"POST": "recordings.retry"}
     audits: ClassVar = {"POST": "recording.analysed_again"}
 
-    @extend_schema(request=None, parameters=[_INDEX], responses=ChunkSerializer)
+    @extend_schema(request=RetrySerializer, parameters=[_INDEX], responses=ChunkSerializer)
     def post(self, request: Request, session_id: uuid.UUID, index: str) -> Response:
-        """Have a chunk analysed again, from the start."""
+        """Have a chunk analysed again: from the start, or from a stage on."""
+        given = RetrySerializer(data=request.data)
+        given.is_valid(raise_exception=True)
         session = sessions.find(request.user, session_id)
         chunk = chunks.find(session, _whole_number(index))
         if chunk is None:
             raise UnknownChunk(f"Chunk {index} of this session is not stored.")
-        progress.try_again(chunk)
+        progress.try_again(chunk, stage=given.validated_data.get("stage"))
         chunk.refresh_from_db()
         return Response(ChunkSerializer(chunk).data)
 

@@ -185,7 +185,7 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
         session = sessions.lock(session)
         # As one that nobody has heard: its object may have been lost and come once more.
         acknowledged = still_ours.update(
-            **progress.UNHEARD,
+            **progress.UNHEARD[JobKind.ANALYSIS],
             upload_status=UploadStatus.UPLOADED,
             stored_at=now,
             stored_checksum=chunk.checksum,

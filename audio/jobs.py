@@ -24,6 +24,7 @@ log = structlog.get_logger("earshot.jobs")
 TASKS = {
     JobKind.ANALYSIS: ("audio.analyse_chunk", "analysis"),
     JobKind.TRANSCRIPTION: ("audio.transcribe_chunk", "transcription"),
+    JobKind.INTERPRETATION: ("audio.interpret_chunk", "analysis"),
     JobKind.TRANSCODING: ("audio.transcode_chunk", "storage"),
 }
 _broker = Lane("broker")

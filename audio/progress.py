@@ -3,44 +3,36 @@
 Of the models and engines that hear nothing is loaded here, so that the web server need not carry them.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from audio import jobs, live, sessions
+from audio import jobs, live, rollups, sessions
+from audio.analysis.stages import StageResults
 from audio.errors import ChunkBusy, UnknownSession
-from audio.models import AnalysisJob, AudioChunk
+from audio.models import AnalysisJob, AudioChunk, ChunkSignal
 from audio.serializers import ChunkSerializer
-from audio.states import PROCESSING_MOVES, JobKind, ProcessingStatus
-from metrics import timings
+from audio.states import HEARING, KIND_OF_STAGE, PROCESSING_MOVES, STAGES, JobKind, JobState, ProcessingStatus
 
 log = structlog.get_logger("earshot.progress")
 
 WORKER_DIED = "The worker died on every attempt."
-# The stages of each kind of job, under whose names their states and results stand in `analysis_results`.
-STAGES = {
-    JobKind.ANALYSIS: ("decode", "voice_activity"),
-    JobKind.TRANSCRIPTION: ("transcription",),
-    JobKind.TRANSCODING: ("transcoding",),
-}
-# Those that make up the hearing of a chunk; transcoding goes on beside it and changes nothing of what was heard.
-HEARING = frozenset({JobKind.ANALYSIS, JobKind.TRANSCRIPTION})
-# Stage → {"state", "ms", "engine", "model", "version", …what it found}
-StageResults = dict[str, dict[str, Any]]
-T = TypeVar("T")
-UNHEARD: dict[str, Any] = {
+_UNINTERPRETED: dict[str, Any] = {
     "processing_status": ProcessingStatus.PENDING,
     "error": "",
-    "analysed_at": None,
-    "transcribed_at": None,
     "announced_at": None,
     "processed_at": None,
+}
+# What is not known any more of a chunk that is heard again from some kind of job on.
+UNHEARD: dict[JobKind, dict[str, Any]] = {
+    JobKind.INTERPRETATION: _UNINTERPRETED,
+    JobKind.TRANSCRIPTION: {**_UNINTERPRETED, "transcribed_at": None},
+    JobKind.ANALYSIS: {**_UNINTERPRETED, "transcribed_at": None, "analysed_at": None},
 }
 
 
@@ -93,20 +85,28 @@ def give_up(job: AnalysisJob, *, error: str, **found: Any) -> None:
         if job.kind in HEARING:
             ended = {"processing_status": ProcessingStatus.FAILED, "error": error, "processed_at": timezone.now()}
             chunk = change(job.chunk, stages, **ended, **found)
-            transaction.on_commit(lambda: announce("chunk_processed", chunk))
+            transaction.on_commit(lambda: announce("chunk_processed", chunk, parts=[], emotions=None, flags=None))
+            _leave_boundary(chunk)
         else:
             change(job.chunk, stages, **found)
         sessions.settle(session)
+    rollups.order(session)
     log.error("job_given_up", kind=job.kind, job_id=job.pk, attempts=job.attempts)
 
 
-def try_again(chunk: AudioChunk) -> None:
-    """Hear a chunk again from the start, at a person's wish. Raises ChunkBusy unless its hearing has ended."""
+def try_again(chunk: AudioChunk, *, stage: str | None = None) -> None:
+    """Hear a chunk again, at a person's wish: from the start, or from a stage on, with all that hangs on it.
+
+    What the sound itself tells hangs together, so that its stages are run again together. Raises ChunkBusy unless the
+    chunk's hearing has ended.
+    """
     session = chunk.session
     with transaction.atomic():
         sessions.refuse_forgotten(session)
         sessions.lock(session)
-        _hear_again(chunk)
+        kind = KIND_OF_STAGE[stage] if stage else JobKind.ANALYSIS
+        # Of what has never been measured nothing can be made.
+        _hear_again(chunk, kind if ChunkSignal.objects.filter(chunk=chunk).exists() else JobKind.ANALYSIS)
         sessions.settle(session)
 
 
@@ -121,11 +121,28 @@ def move(chunk: AudioChunk, *, start: float) -> None:
         _hear_again(chunk)
 
 
-def _hear_again(chunk: AudioChunk) -> None:
+def _leave_boundary(chunk: AudioChunk) -> None:
+    """Its predecessor left to it what is said across the boundary between them, and has to do without it now."""
+    transcribed = AnalysisJob.objects.filter(
+        chunk__in=chunk.session.chunks.stored().filter(chunk_index=chunk.chunk_index - 1),
+        kind=JobKind.TRANSCRIPTION,
+        state=JobState.COMPLETED,
+    )
+    left = transcribed.select_related("chunk__session").first()
+    if chunk.is_joined or left is None:
+        return
+    if left.chunk.processing_status == ProcessingStatus.COMPLETED:
+        _hear_again(left.chunk, JobKind.TRANSCRIPTION)
+    else:
+        # What is made of its words waits still, and is made of the new ones.
+        jobs.create(left.chunk, JobKind.TRANSCRIPTION)
+
+
+def _hear_again(chunk: AudioChunk, kind: JobKind = JobKind.ANALYSIS) -> None:
     # For watchers it is as it was when it had just been stored; they hear of it before the workers do.
     transaction.on_commit(lambda: announce("chunk_stored", changed))
-    jobs.create(chunk, JobKind.ANALYSIS)
-    changed = change(chunk, {}, **UNHEARD)
+    jobs.create(chunk, kind)
+    changed = change(chunk, {}, **UNHEARD[kind])
 
 
 def sweep() -> None:
@@ -147,21 +164,6 @@ def end_abandoned() -> None:
     for session in sessions.abandoned():
         with one_of_many("session", session.pk):
             sessions.abandon(session)
-
-
-class Stages:
-    """Runs stages one after another and keeps what each took and found, for `AudioChunk.analysis_results`."""
-
-    def __init__(self) -> None:
-        self.results: StageResults = {}
-
-    def run(self, name: str, stage: Callable[[], T], describe: Callable[[T], dict[str, Any]]) -> T:
-        began = time.perf_counter()
-        with timings.measured(f"stage.{name}"):
-            found = stage()
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        self.results[name] = {"state": "completed", "ms": milliseconds, **describe(found)}
-        return found
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from celery import current_app
 from django.db.models import Count, F, FloatField, Max, Q, Sum
 from django.db.models.functions import Coalesce
 
-from audio import cache
+from audio import cache, speakers
+from audio.analysis import talk
+from audio.analysis.talk import Talk
 from audio.lanes import Lane
 from audio.models import AudioSession
 from audio.states import ProcessingStatus
@@ -26,14 +28,26 @@ LIFE_SECONDS = 3600
 _broker = Lane("rollups")
 
 
+class Part(TypedDict):
+    """One speaker's part in the conversation, see `audio.analysis.talk.Talk`."""
+
+    talk_seconds: float
+    talk_share: float
+    words: int
+    words_per_minute: float | None
+    interruptions: int | None
+
+
 class RollUp(TypedDict):
-    """Seconds of sound, of speech and of silence; how often the word passes from one speaker to another."""
+    """Seconds of sound, of speech, of silence and of both at once; how often the word passes to another speaker."""
 
     analysed_chunks: int
     failed_chunks: int
     sound_seconds: float
     talk_seconds: float
     silence_seconds: float
+    crosstalk_seconds: float
+    speakers: dict[str, Part]
     speaker_changes: int
     most_speakers: int
     total_suspicious_score: float
@@ -65,22 +79,27 @@ def make_for(session_id: uuid.UUID) -> None:
 def make(session: AudioSession) -> RollUp:
     """Work the figures out of the rows and of the call, and keep them."""
     analysed = Q(analysed_at__isnull=False)
-    talk = F("voice_activity_ratio") * F("duration_seconds")
+    speaking = F("voice_activity_ratio") * F("duration_seconds")
     rows = session.chunks.stored().aggregate(
         analysed=Count("pk", filter=analysed),
         failed=Count("pk", filter=Q(processing_status=ProcessingStatus.FAILED)),
         sound=Coalesce(Sum("duration_seconds", filter=analysed), 0.0),
-        talk=Coalesce(Sum(talk, filter=analysed, output_field=FloatField()), 0.0),
+        talk=Coalesce(Sum(speaking, filter=analysed, output_field=FloatField()), 0.0),
         suspicion=Coalesce(Sum("suspicious_activity_score"), 0.0),
         speakers=Coalesce(Max("speaker_count"), 0),
     )
+    voices = speakers.voices_on_line(session)
+    words, changes = _of_call(session)
+    parts = talk.shared(voices, words, are_channels=session.channels == 2)
     found = RollUp(
         analysed_chunks=rows["analysed"],
         failed_chunks=rows["failed"],
         sound_seconds=round(rows["sound"], 3),
         talk_seconds=round(rows["talk"], 3),
         silence_seconds=round(rows["sound"] - rows["talk"], 3),
-        speaker_changes=_speaker_changes(session),
+        crosstalk_seconds=talk.together(voices),
+        speakers={speaker: _part(one) for speaker, one in parts.items()},
+        speaker_changes=changes,
         most_speakers=rows["speakers"],
         total_suspicious_score=round(rows["suspicion"], 3),
     )
@@ -88,13 +107,24 @@ def make(session: AudioSession) -> RollUp:
     return found
 
 
-def _speaker_changes(session: AudioSession) -> int:
+def _part(one: Talk) -> Part:
+    return Part(
+        talk_seconds=one.seconds,
+        talk_share=one.share,
+        words=one.words,
+        words_per_minute=one.words_per_minute,
+        interruptions=one.interruptions,
+    )
+
+
+def _of_call(session: AudioSession) -> tuple[dict[str, int], int]:
+    """How many words each speaker says, and how often the word passes to another."""
     try:
-        return conversations.speaker_changes(tenant_id=session.tenant_id, call_id=session.call_id)
+        return conversations.words_and_changes(tenant_id=session.tenant_id, call_id=session.call_id)
     except CallError as error:
         # The sound is there while its call has been deleted, or is out of reach.
-        log.info("speaker_changes_not_counted", error=type(error).__name__)
-        return 0
+        log.info("words_not_counted", error=type(error).__name__)
+        return {}, 0
 
 
 def _key(session_id: uuid.UUID) -> str:

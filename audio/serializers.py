@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from audio import consents, gaps, headers, manifest, rollups, sessions
 from audio.models import AudioChunk, AudioSession, RecordingConsent, RecordingPolicy
-from audio.states import GapCause, VerdictState
+from audio.states import KIND_OF_STAGE, GapCause, VerdictState
 from calls.serializers import PlatformField
 
 LARGEST_METADATA_BYTES = 16 * 1024
@@ -202,6 +202,14 @@ class SessionSerializer(SessionInListSerializer):
             "consent_required": policy.consent_required,
             "consent_wording": policy.consent_wording,
         }
+
+
+class RetrySerializer(serializers.Serializer[dict[str, Any]]):
+    stage = serializers.ChoiceField(
+        choices=list(KIND_OF_STAGE),
+        required=False,
+        help_text="From which stage on; what hangs on it is done again too. From the start when absent.",
+    )
 
 
 class ChunkSerializer(serializers.ModelSerializer[AudioChunk]):

@@ -12,7 +12,7 @@ from django.db.models import Max, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from audio import forgotten, live, manifest
+from audio import forgotten, live, manifest, rollups, speakers, suspicion
 from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, UnknownSession
 from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
 from audio.models import AudioSession, AudioSessionQuerySet
@@ -267,6 +267,9 @@ def settle(session: AudioSession) -> AudioSession:
         if is_owed or session.chunks.unfinished().exists():
             _go_on(session, whole)
             return session
+        if speakers.correct(session):
+            transaction.on_commit(lambda: rollups.order(session))
+        suspicion.look_again(session)
         _end(session, whole)
     return session
 

@@ -33,6 +33,7 @@ class JobState(models.TextChoices):
 class JobKind(models.TextChoices):
     ANALYSIS = "analysis"
     TRANSCRIPTION = "transcription"
+    INTERPRETATION = "interpretation"
     TRANSCODING = "transcoding"
 
 
@@ -93,6 +94,19 @@ JOB_MOVES: dict[str, frozenset[str]] = {
     JobState.COMPLETED: frozenset({JobState.WAITING}),
     JobState.FAILED: frozenset({JobState.WAITING}),
 }
+
+
+# The stages of each kind of job, under whose names their states and results stand in a chunk's `analysis_results`.
+STAGES: dict[str, tuple[str, ...]] = {
+    JobKind.ANALYSIS: ("decode", "voice_activity", "speakers", "prosody", "fingerprint"),
+    JobKind.TRANSCRIPTION: ("transcription",),
+    JobKind.INTERPRETATION: ("emotion", "suspicion"),
+    JobKind.TRANSCODING: ("transcoding",),
+}
+# Those that make up the hearing of a chunk, in order; transcoding goes on beside it and changes nothing of what was
+# heard.
+HEARING = (JobKind.ANALYSIS, JobKind.TRANSCRIPTION, JobKind.INTERPRETATION)
+KIND_OF_STAGE: dict[str, JobKind] = {stage: kind for kind in HEARING for stage in STAGES[kind]}
 
 
 def sources(moves: dict[str, frozenset[str]], target: str) -> list[str]:

@@ -18,6 +18,11 @@ def transcribe_chunk(self: Any, job_id: int) -> None:
     hearing.work(job_id, task_id=self.request.id)
 
 
+@shared_task(name="audio.interpret_chunk", queue="analysis", bind=True)
+def interpret_chunk(self: Any, job_id: int) -> None:
+    hearing.work(job_id, task_id=self.request.id)
+
+
 @shared_task(name="audio.transcode_chunk", queue="storage", bind=True)
 def transcode_chunk(self: Any, job_id: int) -> None:
     hearing.work(job_id, task_id=self.request.id)

@@ -7,12 +7,15 @@
 """
 
 import hashlib
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from django.db import transaction
 
 from audio import blobs, chunk_bytes, jobs, opus, progress, sessions
 from audio.analysis import decoding
+from audio.analysis.stages import Pipeline
 from audio.containers import OGG, WEBM, Container
 from audio.errors import StoreUnavailable, Undecodable
 from audio.models import AnalysisJob, AudioChunk
@@ -35,11 +38,11 @@ def transcode(job: AnalysisJob) -> None:
     original, container = chunk_bytes.read_file(chunk)
     # Another name than the original's, which stays until the last moment.
     target = WEBM if container is OGG else OGG
-    stages = progress.Stages()
-    body = stages.run(
-        "transcoding",
-        lambda: _opus_of(original, container, target, channels=chunk.session.channels),
-        lambda body: {"engine": "libopus", "codec_before": chunk.codec, "bytes": len(body)},
+    pipeline = Pipeline()
+    body = pipeline.run(
+        transcoding_stage,
+        Original(original, container, target, chunk.session.channels),
+        lambda body: {"codec_before": chunk.codec, "bytes": len(body)},
     )
     key = blobs.key_of(chunk.session.s3_base_key, chunk.chunk_index, target.extension)
     checksum = hashlib.sha256(body).hexdigest()
@@ -53,7 +56,7 @@ def transcode(job: AnalysisJob) -> None:
             return
         changed = progress.change(
             chunk,
-            stages.results,
+            pipeline.results,
             s3_key=key,
             content_type=target.content_type,
             codec=CODEC,
@@ -70,6 +73,38 @@ def transcode(job: AnalysisJob) -> None:
         bytes=len(body),
         ratio=changed.compression_ratio,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Original:
+    """A file, the container it is in, the one its Opus is to be in, and how many channels are wanted."""
+
+    body: bytes
+    container: Container
+    target: Container
+    channels: int
+
+
+class TranscodingStage:
+    """libopus as a stage: a file of the same sound. Raises Undecodable when it would not last as long."""
+
+    name: Final = "transcoding"
+    engine: Final = "libopus"
+    model: Final = ""
+
+    version: Final = decoding.DecodeStage.version
+
+    def health(self) -> None:
+        """It is linked into PyAV, without which nothing starts."""
+
+    def load(self) -> None:
+        """There is nothing to load."""
+
+    def run(self, given: Original, /) -> bytes:
+        return _opus_of(given.body, given.container, given.target, channels=given.channels)
+
+
+transcoding_stage = TranscodingStage()
 
 
 def _opus_of(original: bytes, container: Container, target: Container, *, channels: int) -> bytes:

@@ -22,6 +22,12 @@ class PersonForgotten(UnknownCall):
     """Somebody whom the call is about has been erased; to whoever asks, there is no such call."""
 
 
+class UnknownFlag(CallError):
+    """The call has no such flag, or not any more."""
+
+    code = "unknown_flag"
+
+
 class CallTaken(CallError):
     """The call holds another recording."""
 

@@ -19,7 +19,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from calls.documents import VALIDATOR, Call, People, Segment
+from calls.documents import VALIDATOR, Call, Emotion, Flag, FlagReview, People, Segment, Speaker
 from calls.errors import RetryableCallError
 
 DEADLINE_MS = 5000
@@ -106,6 +106,27 @@ def find(filters: Mapping[str, Any]) -> Call | None:
 
 
 @_reachable()
+def find_all(filters: Mapping[str, Any]) -> list[Call]:
+    """Calls with their whole conversations; not those deleted."""
+    found = _calls().find({**filters, "deleted": 0}, {"_id": False}, max_time_ms=DEADLINE_MS)
+    return cast("list[Call]", list(found))
+
+
+@_reachable()
+def segments_of_chunks(*, tenant_id: int, call_id: str, indexes: Sequence[int]) -> list[Segment] | None:
+    """Those segments of a call that begin in some chunks, in order of time; None when there is no such call."""
+    wanted = {"$filter": {"input": "$conversation", "cond": {"$in": ["$$this.chunk_index", list(indexes)]}}}
+    found = _calls().find_one(_one(tenant_id, call_id), {"said": wanted, "_id": False}, max_time_ms=DEADLINE_MS)
+    return cast("list[Segment]", found["said"]) if found else None
+
+
+@_reachable()
+def language_of(*, tenant_id: int, call_id: str) -> str | None:
+    found = _calls().find_one(_one(tenant_id, call_id), {"language": True, "_id": False}, max_time_ms=DEADLINE_MS)
+    return str(found.get("language") or "en") if found else None
+
+
+@_reachable()
 def people_of(*, tenant_id: int, call_id: str) -> People | None:
     """Whom the call is about, without its conversation; None when there is no such call."""
     fields = dict.fromkeys(People.__annotations__, True)
@@ -134,6 +155,23 @@ def speaker_changes(*, tenant_id: int, call_id: str) -> int | None:
 
 
 @_reachable()
+def words_by_speaker(*, tenant_id: int, call_id: str) -> dict[str, int]:
+    """Speaker → how many words of theirs have a time, counted by the server."""
+    pipeline: list[dict[str, Any]] = [
+        {"$match": _one(tenant_id, call_id)},
+        {"$unwind": "$conversation"},
+        {
+            "$group": {
+                "_id": "$conversation.speaker",
+                "words": {"$sum": {"$size": {"$ifNull": ["$conversation.words", []]}}},
+            }
+        },
+    ]
+    found = _calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS)
+    return {str(one["_id"]): int(one["words"]) for one in found}
+
+
+@_reachable()
 def attach_session(*, tenant_id: int, call_id: str, session_id: str) -> bool:
     """Give the call its recording. False when it has another one already, or is not there."""
     update = {"$set": {"session_id": session_id}}
@@ -142,33 +180,212 @@ def attach_session(*, tenant_id: int, call_id: str, session_id: str) -> bool:
 
 
 @_reachable()
-def replace_chunk_segments(
-    *, tenant_id: int, call_id: str, chunk_index: int, segments: Sequence[Segment], duration: float
+def replace_segments(
+    *, tenant_id: int, call_id: str, parts: Sequence[str], segments: Sequence[Segment], duration: float
 ) -> bool:
-    """Put a chunk's segments in the place of what the same chunk said before, in time order.
+    """Put segments in the place of all that the same parts of the recording said before, in time order.
 
-    One update by aggregation pipeline: readers see all of it or nothing, and the same segments again leave the
-    call as it was but for `version` and `updated_at`. False when there is no such call.
+    What was estimated and flagged of those parts goes with what they said. One update by aggregation pipeline: readers
+    see all of it or nothing, and the same segments again leave the call as it was but for `version`, `updated_at` and
+    what was estimated. False when there is no such call.
     """
-    of_other_chunks = {"$filter": {"input": "$conversation", "cond": {"$ne": ["$$this.chunk_index", chunk_index]}}}
     in_time_order = {
         "$sortArray": {
             # $literal: what people say may begin with a dollar sign.
-            "input": {"$concatArrays": [of_other_chunks, {"$literal": list(segments)}]},
+            "input": {"$concatArrays": [_of_other_parts("$conversation", parts), {"$literal": list(segments)}]},
             "sortBy": {"start_time": 1, "segment_id": 1},
         }
     }
-    update = [
+    return _update(
+        _one(tenant_id, call_id),
         {
-            "$set": {
-                "conversation": in_time_order,
-                "duration": {"$max": ["$duration", duration]},
-                "version": {"$add": ["$version", 1]},
-                "updated_at": "$$NOW",
+            "conversation": in_time_order,
+            "duration": {"$max": ["$duration", duration]},
+            "emotions": _of_other_parts("$emotions", parts),
+            "suspicion.reasons": _of_other_parts("$suspicion.reasons", parts, identity="flag_id"),
+        },
+        _CONCLUSIONS,
+    )
+
+
+@_reachable()
+def replace_estimates(
+    *,
+    tenant_id: int,
+    call_id: str,
+    parts: Sequence[str],
+    emotions: Sequence[Emotion] | None,
+    flags: Sequence[Flag] | None,
+) -> bool:
+    """Put what is estimated and flagged of parts in the place of what was before; None leaves it as it is.
+
+    Emotions of segments that are not there any more are left out. False when there is no such call.
+    """
+    values: dict[str, Any] = {}
+    if emotions is not None:
+        known = {"$filter": {"input": {"$literal": list(emotions)}, "cond": {"$in": ["$$this.segment_id", _IDS]}}}
+        values["emotions"] = {
+            "$sortArray": {
+                "input": {"$concatArrays": [_of_other_parts("$emotions", parts), known]},
+                "sortBy": {"start_time": 1, "segment_id": 1},
             }
         }
+    if flags is not None:
+        others = _of_other_parts("$suspicion.reasons", parts, identity="flag_id")
+        values["suspicion.reasons"] = {
+            "$sortArray": {
+                "input": {"$concatArrays": [others, {"$literal": list(flags)}]},
+                "sortBy": {"start_time": 1, "flag_id": 1},
+            }
+        }
+    return _update(_one(tenant_id, call_id), values, _CONCLUSIONS)
+
+
+@_reachable()
+def review_flag(filters: Mapping[str, Any], review: FlagReview) -> bool:
+    """Keep what somebody said of a flag, in place of what was said of it before. False when there is no such flag."""
+    others = {
+        "$filter": {
+            "input": {"$ifNull": ["$suspicion.reviews", []]},
+            "cond": {"$ne": ["$$this.flag_id", {"$literal": review["flag_id"]}]},
+        }
+    }
+    wanted = {**filters, "deleted": 0, "suspicion.reasons.flag_id": review["flag_id"]}
+    return _update(
+        wanted, {"suspicion.reviews": {"$concatArrays": [others, [{"$literal": dict(review)}]]}}, _CONCLUSIONS
+    )
+
+
+@_reachable()
+def correct_speakers(
+    *, tenant_id: int, call_id: str, corrections: Mapping[str, Sequence[str]], speakers: Sequence[Speaker]
+) -> bool:
+    """Give segments other speakers: speaker → ids of the segments. False when there is no such call."""
+    branches = [
+        {"case": {"$in": ["$$this.segment_id", {"$literal": list(ids)}]}, "then": {"$literal": speaker}}
+        for speaker, ids in corrections.items()
     ]
+    values: dict[str, Any] = {"speakers": {"$literal": list(speakers)}}
+    if branches:
+        corrected = {"$switch": {"branches": branches, "default": "$$this.speaker"}}
+        values["conversation"] = {
+            "$map": {"input": "$conversation", "in": {"$mergeObjects": ["$$this", {"speaker": corrected}]}}
+        }
+    return _update(_one(tenant_id, call_id), values)
+
+
+@_reachable()
+def finish(*, tenant_id: int, call_id: str, values: Mapping[str, Any]) -> bool:
+    """Set fields of one call, of which nothing is provisional any more. False when there is no such call."""
+    literals = {name: {"$literal": value} for name, value in values.items()}
+    update = [*_stages(literals), {"$unset": "conversation.provisional"}]
     return _calls().update_one(_one(tenant_id, call_id), update).matched_count == 1
+
+
+_IDS = {"$ifNull": ["$conversation.segment_id", []]}
+_EMOTIONS = {
+    "$filter": {"input": {"$ifNull": ["$emotions", []]}, "cond": {"$ne": ["$$this.emotion", "unknown"]}},
+}
+_KNOWN_SECONDS = {"$sum": {"$map": {"input": "$$known", "in": {"$subtract": ["$$this.end_time", "$$this.start_time"]}}}}
+
+
+def _seconds_of(emotion: str) -> dict[str, Any]:
+    of_it = {"$filter": {"input": "$$known", "cond": {"$eq": ["$$this.emotion", emotion]}}}
+    return {"$sum": {"$map": {"input": of_it, "in": {"$subtract": ["$$this.end_time", "$$this.start_time"]}}}}
+
+
+# What follows from the estimates and flags of a call, worked out by the server in the same update: the share that each
+# emotion has of the time whose emotion is known, and the score, which leaves out what a reviewer called wrong.
+_CONCLUSIONS: Mapping[str, Any] = {
+    "final_emotions": {
+        "$let": {
+            "vars": {"known": _EMOTIONS},
+            "in": {
+                "$arrayToObject": {
+                    "$map": {
+                        "input": {"$setUnion": ["$$known.emotion", []]},
+                        "as": "emotion",
+                        "in": {
+                            "k": "$$emotion",
+                            "v": {
+                                "$round": [
+                                    {
+                                        "$divide": [
+                                            _seconds_of("$$emotion"),
+                                            {"$max": [_KNOWN_SECONDS, 0.001]},
+                                        ]
+                                    },
+                                    3,
+                                ]
+                            },
+                        },
+                    }
+                }
+            },
+        }
+    },
+    "suspicion.reviews": {"$ifNull": ["$suspicion.reviews", []]},
+    "suspicion.score": {
+        "$let": {
+            "vars": {
+                "wrong": {
+                    "$map": {
+                        "input": {
+                            "$filter": {
+                                "input": {"$ifNull": ["$suspicion.reviews", []]},
+                                "cond": {"$eq": ["$$this.verdict", "wrong"]},
+                            }
+                        },
+                        "in": "$$this.flag_id",
+                    }
+                }
+            },
+            "in": {
+                "$round": [
+                    {
+                        "$subtract": [
+                            1,
+                            {
+                                "$reduce": {
+                                    "input": {
+                                        "$filter": {
+                                            "input": {"$ifNull": ["$suspicion.reasons", []]},
+                                            "cond": {"$not": {"$in": ["$$this.flag_id", "$$wrong"]}},
+                                        }
+                                    },
+                                    "initialValue": 1,
+                                    "in": {"$multiply": ["$$value", {"$subtract": [1, "$$this.weight"]}]},
+                                }
+                            },
+                        ]
+                    },
+                    3,
+                ]
+            },
+        }
+    },
+}
+
+
+def _of_other_parts(array: str, parts: Sequence[str], *, identity: str = "segment_id") -> dict[str, Any]:
+    """What of an array does not belong to any of the parts, by the second word of its id."""
+    part = {"$arrayElemAt": [{"$split": [f"$$this.{identity}", ":"]}, 1]}
+    return {
+        "$filter": {
+            "input": {"$ifNull": [array, []]},
+            "cond": {"$not": {"$in": [{"$ifNull": [part, ""]}, {"$literal": list(parts)}]}},
+        }
+    }
+
+
+def _update(wanted: Mapping[str, Any], *stages: Mapping[str, Any]) -> bool:
+    """One update by a pipeline of what is set, stage after stage. Whether there was such a call."""
+    return _calls().update_one(dict(wanted), _stages(*stages)).matched_count == 1
+
+
+def _stages(*stages: Mapping[str, Any]) -> list[dict[str, Any]]:
+    changed = {"version": {"$add": ["$version", 1]}, "updated_at": "$$NOW"}
+    return [*({"$set": dict(stage)} for stage in stages if stage), {"$set": changed}]
 
 
 @_reachable()

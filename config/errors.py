@@ -42,6 +42,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     audio.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
     audio.RetryableAudioError: HTTPStatus.SERVICE_UNAVAILABLE,
     calls.UnknownCall: HTTPStatus.NOT_FOUND,
+    calls.UnknownFlag: HTTPStatus.NOT_FOUND,
     calls.CallTaken: HTTPStatus.CONFLICT,
     calls.RetryableCallError: HTTPStatus.SERVICE_UNAVAILABLE,
     crm.UnknownContact: HTTPStatus.NOT_FOUND,

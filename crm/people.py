@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from audio import suspicion
 from crm import forgotten, live
 from crm.errors import CompanyNameTaken, LastAdmin, UnknownPerson, UsernameTaken
 from crm.models import Tenant, Token, User
@@ -25,6 +26,8 @@ def create_tenant(name: str, *, admin: str, password: str) -> tuple[Tenant, User
     validate_password(password, person)
     with transaction.atomic():
         person.tenant = Tenant.objects.create(name=name)
+        # So that they can be edited; without rows the same rules hold.
+        suspicion.make_rules(person.tenant.pk)
         person.set_password(password)
         person.save(force_insert=True)
     return person.tenant, person

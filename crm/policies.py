@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from audio.models import RecordingPolicy
+from audio.models import HearingPolicy, RecordingPolicy
 from crm import people, tokens
 from crm.models import AccessPolicy, Tenant
 
@@ -57,6 +57,13 @@ POLICIES = (
         about="What has to be said before a call is recorded, and where else the recorder may be used.",
         model=RecordingPolicy,
         groups=(Group("Consent", ("consent_required", "consent_wording")), Group("Embedding", ("allowed_origins",))),
+    ),
+    Policy(
+        name="hearing",
+        title="Hearing",
+        about="What is made of what is heard. The rules for what deserves a second look are in the admin.",
+        model=HearingPolicy,
+        groups=(Group("Emotion", ("emotion_sides",)), Group("Speakers", ("expected_speakers",))),
     ),
 )
 

@@ -22,6 +22,7 @@ _SUPERVISING = {
     "recordings.read_all",
     "recordings.retry",
     "calls.read_all",
+    "calls.review",
     "metrics.read",
     "people.read",
     "contacts.read",

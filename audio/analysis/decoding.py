@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+import av
 import numpy as np
 from av import AudioFrame, AudioResampler
 from av.container import InputContainer
@@ -36,6 +37,34 @@ class Sound:
         """The mean of the channels, of shape (n,)."""
         mixed: NDArray[np.float32] = self.samples.mean(axis=0, dtype=np.float32)
         return mixed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A file as it was stored, and how many channels are wanted of it."""
+
+    body: bytes
+    container: Container
+    channels: int
+
+
+class DecodeStage:
+    """FFmpeg as a stage: the file as samples."""
+
+    name: Final = "decode"
+    engine: Final = "ffmpeg"
+    model: Final = "libavcodec"
+
+    version: Final = ".".join(str(number) for number in av.library_versions["libavcodec"])
+
+    def health(self) -> None:
+        """It is linked into PyAV, without which nothing starts."""
+
+    def load(self) -> None:
+        """There is nothing to load."""
+
+    def run(self, given: Encoded, /) -> Sound:
+        return decode(given.body, channels=given.channels, container=given.container)
 
 
 def decode(body: bytes, *, channels: int, container: Container, longest_seconds: float = 125.0) -> Sound:

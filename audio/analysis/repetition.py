@@ -9,7 +9,7 @@ A speech synthesiser, which says the same sentence in the same way each time, do
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,25 @@ class Repeat(Generic[Key]):
     of_key: Key
     of_start: float
     similarity: float
+
+
+class FingerprintStage:
+    """A Stage: mono samples and where somebody speaks in them, to what they are known again by."""
+
+    name: Final = "fingerprint"
+    engine: Final = "earshot"
+    model: Final = "band-energy-differences"
+    version: Final = "1"
+
+    def health(self) -> None:
+        """It needs nothing that could be missing."""
+
+    def load(self) -> None:
+        """There is nothing to load."""
+
+    def run(self, given: tuple[NDArray[np.float32], Sequence[Region]], /) -> Fingerprint:
+        samples, regions = given
+        return fingerprint(samples, regions)
 
 
 def fingerprint(samples: NDArray[np.float32], regions: Sequence[Region]) -> Fingerprint:

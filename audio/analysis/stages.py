@@ -1,7 +1,7 @@
 """What a stage of hearing is, and a pipeline that runs stages, times each and keeps what came of those that ran."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -56,10 +56,16 @@ class Pipeline:
 
     def run(self, stage: Stage[S, T], given: S, tell: Callable[[T], Mapping[str, Any]] = lambda _: {}) -> T:
         """Run a stage that the later ones cannot do without; raises what it raises. `tell` puts into words."""
+        return self.run_each(stage, [given], lambda found: tell(found[0]))[0]
+
+    def run_each(
+        self, stage: Stage[S, T], given: Sequence[S], tell: Callable[[list[T]], Mapping[str, Any]] = lambda _: {}
+    ) -> list[T]:
+        """Run a stage on several things, one after another, told of as one."""
         stage.load()
         began = time.perf_counter()
         with timings.measured(f"stage.{stage.name}"):
-            found = stage.run(given)
+            found = [stage.run(one) for one in given]
         self.results[stage.name] = {
             "state": "completed",
             "ms": round((time.perf_counter() - began) * 1000, 1),
@@ -70,17 +76,30 @@ class Pipeline:
         }
         return found
 
-    def attempt(
-        self, stage: Stage[S, T], given: S, tell: Callable[[T], Mapping[str, Any]] = lambda _: {}, *, otherwise: T
-    ) -> T:
-        """Run a stage whose failure leaves the others standing: what it would have found is then `otherwise`."""
+    def fail(self, stage: Stage[Any, Any], said: str) -> None:
+        """Tell of a stage that found nothing, and why."""
+        self.results[stage.name] = {"state": "failed", "error": said, "engine": stage.engine}
+
+    def skip(self, name: str, reason: str) -> None:
+        """Tell of a stage that has nothing to do here, and why."""
+        self.results[name] = {"state": "skipped", "reason": reason}
+
+    def attempt(self, stage: Stage[S, T], given: S, tell: Callable[[T], Mapping[str, Any]] = lambda _: {}) -> T | None:
+        """Run a stage whose failure leaves the others standing; None when it failed."""
+        found = self.attempt_each(stage, [given], lambda found: tell(found[0]))
+        return found[0] if found else None
+
+    def attempt_each(
+        self, stage: Stage[S, T], given: Sequence[S], tell: Callable[[list[T]], Mapping[str, Any]] = lambda _: {}
+    ) -> list[T] | None:
+        """As `attempt`, on several things."""
         try:
-            return self.run(stage, given, tell)
+            return self.run_each(stage, given, tell)
         except MemoryError:
             raise
         except Exception as error:
             # An engine fails in as many ways as there are engines; the row says that it did, the log how.
             log.exception("stage_failed", stage=stage.name, engine=stage.engine)
             said = error.message if isinstance(error, EngineUnavailable) else f"Unexpected {type(error).__name__}."
-            self.results[stage.name] = {"state": "failed", "error": said, "engine": stage.engine}
-            return otherwise
+            self.fail(stage, said)
+            return None

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
+from audio.errors import EngineUnavailable
 
-ENGINE = "silero"
 MODEL = "silero_vad_v6.onnx"
-VERSION = "6"
 
 # The model's own shapes at 16 kHz, in samples, and the width of its memory.
 WINDOW, CONTEXT, MEMORY = 512, 64, 128
@@ -54,10 +54,44 @@ class VoiceActivity:
     ratio: float
 
 
-def detect(samples: NDArray[np.float32]) -> VoiceActivity:
-    """Voice in mono `samples` of shape (n,) at 16 kHz. The ratio is of speech itself, without the padding."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Channels:
+    """Mono samples (n,) by channel, and where on the recording's own line they begin, in seconds."""
+
+    samples: tuple[NDArray[np.float32], ...]
+    begins_at: float
+
+
+class VoiceActivityStage:
+    """Silero's detector as a stage: the voice in each channel."""
+
+    name: Final = "voice_activity"
+    engine: Final = "silero"
+    model: Final = MODEL
+    version: Final = "6"
+
+    def health(self) -> None:
+        if not _weights().is_file():
+            raise EngineUnavailable(f"{MODEL}, which the faster-whisper package carries, is missing: `make install`.")
+
+    def load(self) -> None:
+        load()
+
+    def run(self, given: Channels, /) -> tuple[VoiceActivity, ...]:
+        return tuple(detect(samples, begins_at=given.begins_at) for samples in given.samples)
+
+
+def detect(samples: NDArray[np.float32], *, begins_at: float = 0.0) -> VoiceActivity:
+    """Voice in mono `samples` of shape (n,) at 16 kHz. The ratio is of speech itself, without the padding.
+
+    `begins_at`, seconds on the recording's own line, lets the windows lie alike in whatever stretches it is cut into.
+    """
     duration = len(samples) / SAMPLE_RATE
-    speech = regions(probabilities(samples), duration=duration)
+    lead = round(begins_at * SAMPLE_RATE) % WINDOW
+    led = np.concatenate([np.zeros(lead, dtype=np.float32), samples]) if lead else samples
+    ahead = lead / SAMPLE_RATE
+    heard = regions(probabilities(led), duration=duration + ahead)
+    speech = [Region(max(0.0, region.start - ahead), region.end - ahead) for region in heard if region.end > ahead]
     ratio = sum(region.duration for region in speech) / duration if speech else 0.0
     return VoiceActivity(joined(speech, gap=0.0, padding=PADDING, duration=duration), ratio)
 
@@ -107,20 +141,18 @@ def joined(stretches: Sequence[Region], *, gap: float, padding: float, duration:
 
 @cache
 def load() -> onnxruntime.InferenceSession:
-    """The model, loaded once in each process; after the fork.
-
-    Raises ModuleNotFoundError without the weights' package.
-    """
-    package = find_spec("faster_whisper")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError(
-            "the faster-whisper package, which carries the voice activity model, is not installed"
-        )
+    """The model, loaded once in each process; after the fork. Raises EngineUnavailable without the weights' package."""
     options = onnxruntime.SessionOptions()
     # A worker process has one core; threads that wait for work by spinning would take it from the others.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False
-    path = Path(package.origin).with_name("assets") / MODEL
-    return onnxruntime.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(_weights()), sess_options=options, providers=["CPUExecutionProvider"])
+
+
+def _weights() -> Path:
+    package = find_spec("faster_whisper")
+    if package is None or package.origin is None:
+        raise EngineUnavailable("The faster-whisper package, which carries the model of voice activity, is missing.")
+    return Path(package.origin).with_name("assets") / MODEL

@@ -7,6 +7,7 @@ from audio import blobs, chunk_bytes, hearing, jobs, progress, sessions
 from audio.analysis.evaluation import word_error_rate
 from audio.errors import ChunksOwed
 from audio.models import AnalysisJob, AudioChunk, AudioSession
+from audio.states import KIND_OF_STAGE
 from calls import conversations, store
 from tests.builders import bearer, do_all_jobs, make_session, purge_queues, put_chunk
 from tests.sound import encode, speech, speech_text, tone
@@ -27,8 +28,12 @@ def test_a_recording_is_heard_and_completed(api, agent, session):
     chunk = AudioChunk.objects.get()
     assert chunk.processing_status == "completed"
     assert 0.6 < chunk.voice_activity_ratio <= 1
-    assert set(chunk.analysis_results) == {"decode", "voice_activity", "transcription"}
-    assert all(stage["state"] == "completed" and stage["ms"] > 0 for stage in chunk.analysis_results.values())
+    assert set(chunk.analysis_results) == {*KIND_OF_STAGE}
+    skipped = chunk.analysis_results.pop("emotion")
+    assert (skipped["state"], "does not tell" in skipped["reason"]) == ("skipped", True)
+    for stage in chunk.analysis_results.values():
+        assert (stage["state"], stage["ms"] >= 0) == ("completed", True)
+        assert all(stage[name] for name in ("engine", "model", "version"))
     assert chunk.analysis_results["transcription"]["engine"] == "pocketsphinx"
     assert chunk.received_at <= chunk.stored_at <= chunk.analysed_at <= chunk.transcribed_at <= chunk.announced_at
 
@@ -177,7 +182,7 @@ def test_a_worker_that_wakes_after_another_has_finished_changes_nothing(api, ses
     AnalysisJob.objects.update(lease_until="2000-01-01T00:00:00Z")
     hearing.work(job.pk, task_id="quick")
     do_all_jobs()
-    hearing.analyse(late)
+    hearing.WORK[late.kind](late)
     progress.give_up(late, error="too late")
     assert AudioChunk.objects.get().processing_status == "completed"
     session.refresh_from_db()

@@ -21,7 +21,20 @@ export function chunk(index, values = STORED) {
 
 export function segment(index, position, text = "hello") {
   const start = index * 30 + position;
-  return { segment_id: `s:${index}:${position}`, chunk_index: index, start_time: start, end_time: start + 1, text };
+  return { segment_id: `s:${part(index)}:${position}`, chunk_index: index, start_time: start, end_time: start + 1, text };
+}
+
+/** The part of a recording that a chunk says by itself. */
+export function part(index) {
+  return String(index).padStart(4, "0");
+}
+
+export function emotion(index, position, values = {}) {
+  return { segment_id: `s:${part(index)}:${position}`, emotion: "negative", score: 0.6, method: "words", ...values };
+}
+
+export function flag(index, start, rule = "Nobody speaks") {
+  return { flag_id: `s:${index}:00000000-${start * 10}`, rule, evidence: "It is so.", start_time: start, weight: 0.1 };
 }
 
 export function session(values = {}) {
@@ -36,10 +49,10 @@ export function session(values = {}) {
   };
 }
 
-export function snapshot({ seq = "ab12cd34-5", chunks = [], segments = [], ...values } = {}) {
-  return { type: "session", seq, reset: false, session: session(values), chunks, segments };
+export function snapshot({ seq = "ab12cd34-5", chunks = [], segments = [], emotions = [], flags = [], ...values } = {}) {
+  return { type: "session", seq, reset: false, session: session(values), chunks, segments, emotions, flags };
 }
 
-export function stateWith({ chunks = [], segments = [], ...values } = {}) {
-  return { session: session(values), chunks, segments, seq: "ab12cd34-5" };
+export function stateWith({ chunks = [], segments = [], emotions = [], flags = [], ...values } = {}) {
+  return { session: session(values), chunks, segments, emotions, flags, seq: "ab12cd34-5" };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { EMPTY, apply, cellState, cells, misses, missing, storedSeconds, withChunk } from "../../audio/static/audio/timeline.js";
-import { ANALYSED, FAILED, STORED, TRANSCRIBED, chunk, segment, session, snapshot, stateWith } from "./builders.mjs";
+import { ANALYSED, FAILED, STORED, TRANSCRIBED, chunk, emotion, flag, part, segment, session, snapshot, stateWith } from "./builders.mjs";
 
 const event = (type, number, values = {}) => ({ type, seq: `ab12cd34-${number}`, session_id: "s", ...values });
 const indexes = (chunks) => chunks.map((one) => one.chunk_index);
@@ -40,10 +40,41 @@ test("a chunk is replaced by what is newer, the others stay the same objects", (
   assert.equal(cellState(before.chunks[1]), "stored");
 });
 
-test("a transcribed chunk brings its words, in place of those it had", () => {
+test("a part brings its words, in place of those it had and of what was made of them", () => {
   const before = stateWith({ chunks: [chunk(0)], segments: [segment(0, 0, "draft"), segment(0, 1, "gone"), segment(1, 0, "next")] });
-  const frame = event("chunk_transcribed", 6, { chunk_index: 0, chunk: chunk(0, TRANSCRIBED), segments: [segment(0, 0, "final")] });
+  const frame = event("chunk_transcribed", 6, {
+    chunk_index: 0,
+    chunk: chunk(0, TRANSCRIBED),
+    parts: [part(0)],
+    segments: [segment(0, 0, "final")],
+  });
   assert.deepEqual(texts(apply(frame, before)), ["final", "next"]);
+  const made = { ...before, emotions: [emotion(0, 0), emotion(1, 0)], flags: [flag(part(0), 3), flag("whole", 4)] };
+  const after = apply(frame, made);
+  assert.deepEqual(after.emotions, [emotion(1, 0)]);
+  assert.deepEqual(after.flags, [flag("whole", 4)]);
+});
+
+test("what is made of a part takes the place of what was; what could not be made leaves it", () => {
+  const before = stateWith({ chunks: [chunk(0)], emotions: [emotion(0, 0)], flags: [flag(part(0), 3), flag(part(1), 31)] });
+  const told = { chunk: chunk(0, TRANSCRIBED), parts: [part(0)] };
+  const after = apply(event("chunk_processed", 6, { ...told, emotions: null, flags: [flag(part(0), 5)] }), before);
+  assert.deepEqual(after.emotions, before.emotions);
+  assert.deepEqual(after.flags, [flag(part(0), 5), flag(part(1), 31)]);
+});
+
+test("corrected speakers change whose words they are and nothing else", () => {
+  const before = stateWith({ segments: [{ ...segment(0, 0), speaker: "speaker_1" }, { ...segment(0, 1), speaker: "speaker_2" }] });
+  const corrections = { speaker_1: [segment(0, 1).segment_id] };
+  const after = apply(event("speakers_corrected", 6, { corrections }), before);
+  assert.deepEqual(after.segments.map((one) => one.speaker), ["speaker_1", "speaker_1"]);
+  assert.equal(after.segments[0], before.segments[0]);
+});
+
+test("nothing is provisional once the recording has ended", () => {
+  const before = stateWith({ segments: [{ ...segment(0, 0), provisional: true }] });
+  const after = apply(event("session_completed", 6, { status: "completed", at: "2026-01-01T10:05:00Z" }), before);
+  assert.deepEqual(after.segments, [segment(0, 0)]);
 });
 
 test("the same event twice is the same as once", () => {
@@ -86,7 +117,7 @@ test("a completed session owes nothing and knows its total", () => {
 test("a late chunk takes an ended session back into processing", () => {
   const before = stateWith({ status: "completed", total_chunks: 1, chunks: [chunk(0, TRANSCRIBED)] });
   assert.equal(apply(event("chunk_stored", 6, { chunk: chunk(1) }), before).session.status, "processing");
-  assert.equal(apply(event("chunk_processed", 6, { chunk: chunk(0, TRANSCRIBED) }), before).session.status, "completed");
+  assert.equal(apply(event("chunk_processed", 6, { chunk: chunk(0, TRANSCRIBED), parts: [], emotions: null, flags: null }), before).session.status, "completed");
 });
 
 test("a chunk that arrives is owed no longer", () => {
@@ -123,7 +154,7 @@ test("a chunk that is to be heard again is stored, whatever the last hearing fou
 
 test("an event of a kind that is not known changes nothing but the place in the line", () => {
   const before = stateWith({ chunks: [chunk(0)] });
-  const after = apply(event("speakers_corrected", 6), before);
+  const after = apply(event("something_new", 6), before);
   assert.deepEqual({ ...after, seq: null }, { ...before, seq: null });
   assert.equal(after.seq, "ab12cd34-6");
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isDraft, runs, speakerName } from "../../audio/static/audio/transcript.js";
+import { isDraft, marks, runs, speakerName } from "../../audio/static/audio/transcript.js";
+import { emotion, flag, segment, stateWith } from "./builders.mjs";
 
 const word = (text, confidence) => ({ text, confidence, start_time: 0, end_time: 0 });
 
@@ -36,4 +37,18 @@ test("the built-in engine makes a draft", () => {
   assert.equal(isDraft([{ engine: "faster-whisper" }, { engine: "pocketsphinx" }]), true);
   assert.equal(isDraft([{ engine: "faster-whisper" }]), false);
   assert.equal(isDraft([]), false);
+});
+
+test("a flag stands at the segment in which it begins, an unknown emotion nowhere", () => {
+  const state = stateWith({
+    segments: [segment(0, 0), segment(0, 5)],
+    emotions: [emotion(0, 0), emotion(0, 5, { emotion: "unknown" })],
+    flags: [flag("whole", 0.5), flag("whole", 3), flag("0000", 5.5)],
+  });
+  const made = marks(state);
+  assert.equal(made.get(segment(0, 0).segment_id).emotion.emotion, "negative");
+  assert.equal(made.get(segment(0, 5).segment_id).emotion, null);
+  assert.deepEqual(made.get(segment(0, 0).segment_id).flags, [flag("whole", 0.5)]);
+  assert.deepEqual(made.get(segment(0, 5).segment_id).flags, [flag("0000", 5.5)]);
+  assert.equal(marks(stateWith({ flags: [flag("whole", 4)] })).size, 0);
 });

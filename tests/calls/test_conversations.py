@@ -26,7 +26,7 @@ def open_call(user):
 def segments_of(chunk_index, texts):
     return [
         Segment(
-            segment_id=segment_id_of("s", chunk_index, position),
+            segment_id=segment_id_of("s", f"{chunk_index:04d}", position),
             speaker="agent",
             text=text,
             start_time=chunk_index * 30.0 + position,
@@ -39,10 +39,10 @@ def segments_of(chunk_index, texts):
 
 
 def store_chunk(user, call_id, chunk_index, texts):
-    conversations.store_chunk_segments(
+    conversations.store_segments(
         tenant_id=user.tenant_id,
         call_id=call_id,
-        chunk_index=chunk_index,
+        parts=[f"{chunk_index:04d}"],
         segments=segments_of(chunk_index, texts),
         end_time=(chunk_index + 1) * 30.0,
     )

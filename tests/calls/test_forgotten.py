@@ -35,8 +35,8 @@ def said(*speakers):
 
 
 def take_in(user, call_id, segments):
-    return conversations.store_chunk_segments(
-        tenant_id=user.tenant_id, call_id=call_id, chunk_index=0, segments=segments, end_time=30.0
+    return conversations.store_segments(
+        tenant_id=user.tenant_id, call_id=call_id, parts=["0000"], segments=segments, end_time=30.0
     )
 
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from audio.models import AnalysisJob, AudioChunk, AudioSession
+from audio.models import AnalysisJob, AudioChunk, AudioSession, SuspicionRule
 from crm import tokens
 from crm.admin.scoping import ForSuperusers, TenantScoped
 from crm.models import Contact, Tenant, Token, User
@@ -23,15 +23,18 @@ OF_A_COMPANY = {
     Tenant: LOOKED_AT,
     Token: LOOKED_AT,
     Contact: "list add change delete",
+    SuspicionRule: "list add change delete",
 }
-# Those that open to who runs the site, and has no company whose customers the contacts would be.
+# What it takes to write those that can be.
+WRITES = {Contact: "contacts.write", SuspicionRule: "settings.manage"}
+# Those that open to who runs the site, and has no company whose customers and rules there would be.
 OF_THE_SITE = {
     **dict.fromkeys([AudioSession, AudioChunk, AnalysisJob, Token], LOOKED_AT),
     **dict.fromkeys([User, Tenant], "list add change"),
     **dict.fromkeys([PeriodicTask, CrontabSchedule], "list add change delete"),
     # Schedules use the one here, and would go with it.
     IntervalSchedule: "list add change",
-    Contact: "",
+    **dict.fromkeys([Contact, SuspicionRule], ""),
 }
 # What is done to rows that are chosen in a list, and the capability that it takes.
 ACTIONS = {
@@ -77,6 +80,7 @@ def rows(tenant, agent):
         chunk,
         AnalysisJob.objects.create(chunk=chunk, kind="analysis", state="failed", dispatched_at=session.created_at),
         make_contact(tenant, "Quetzalcoatlus"),
+        SuspicionRule.objects.create(tenant=tenant, name="Ours", kind="long_silence", weight=0.1, threshold=20),
         agent,
         tenant,
         Token.objects.get(),
@@ -185,7 +189,7 @@ def test_a_list_asks_for_each_capability_by_itself(tenant, monkeypatch, missing)
         expected = set()
         if "admin.use" in having and model in OF_A_COMPANY:
             expected |= {"view", "module"}
-            if "add" in OF_A_COMPANY[model] and "contacts.write" in having:
+            if WRITES.get(model) in having:
                 expected |= {"add", "change", "delete", "delete_selected"}
         if model in OF_A_COMPANY:
             expected |= {action for action, capability in ACTIONS.get(model, {}).items() if capability in having}

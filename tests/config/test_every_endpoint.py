@@ -13,7 +13,7 @@ from calls import conversations
 from crm import tokens
 from crm.models import Token, User
 from crm.roles import Role, grants
-from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
+from tests.builders import bearer, make_contact, make_flag, make_session, make_user, put_chunk
 from tests.sound import encode, tone
 
 # A customer of ours, called as nobody else is.
@@ -25,6 +25,7 @@ BODIES = {
     ("post", "/api/audio/sessions/{session_id}/complete"): {"total_chunks": 5},
     ("post", "/api/audio/sessions/{session_id}/gaps"): {"start": 1.0, "cause": "pause", "reason": "card data"},
     ("post", "/api/audio/sessions/{session_id}/consent"): {"given": True, "by": "Ada", "wording": "May we record?"},
+    ("post", "/api/calls/{call_id}/flags/{flag_id}/verdict"): {"verdict": "right"},
     ("post", "/api/crm/contacts"): {"names": ["Ada"]},
     ("patch", "/api/crm/contacts/{contact_id}"): {"names": ["Ada"]},
     ("post", "/api/tokens"): {"name": "nightly export", "days": 1},
@@ -54,13 +55,15 @@ def call(client, method, path, body=None):
 
 @pytest.fixture
 def ours(agent):
-    """An agent's session with a chunk, a contact, a token, and the ids that paths name them by."""
+    """An agent's session with a chunk, a flag, a contact, a token, and the ids that paths name them by."""
     session = make_session(agent)
     put_chunk(bearer(agent), session, 0, encode(tone(1.0)))
+    flag = make_flag(session)
     contact = make_contact(agent.tenant, OURS)
     return {
         "session_id": str(session.pk),
         "call_id": session.call_id,
+        "flag_id": flag["flag_id"],
         "index": "0",
         "contact_id": str(contact.pk),
         "person_id": str(agent.pk),

@@ -297,10 +297,10 @@ def many(agent, stranger):
                 SELECT id, 30, 'pause', '', now() FROM made WHERE abandoned_at IS NOT NULL
             ), heard AS (
                 INSERT INTO audio_audiochunk (id, session_id, chunk_index, start_time_seconds, end_time_seconds,
-                    duration_seconds, declared_seconds, starts_declared, is_late, s3_key, content_type, codec,
-                    file_size_bytes, checksum, stored_checksum, upload_status, claimed_at, processing_status, error,
-                    attempts, transcription, analysis_results, received_at, created_at)
-                SELECT gen_random_uuid(), id, 0, 0, 30, 30, 30, true, abandoned_at IS NOT NULL, '', 'audio/ogg',
+                    duration_seconds, declared_seconds, starts_declared, is_joined, is_late, s3_key, content_type,
+                    codec, file_size_bytes, checksum, stored_checksum, upload_status, claimed_at, processing_status,
+                    error, attempts, transcription, analysis_results, received_at, created_at)
+                SELECT gen_random_uuid(), id, 0, 0, 30, 30, 30, true, false, abandoned_at IS NOT NULL, '', 'audio/ogg',
                     CASE WHEN abandoned_at IS NULL THEN 'opus' ELSE 'mp3' END, 1, '', '', 'uploaded', now(), status,
                     '', 1, '', '{}', now(), created_at FROM made
                 RETURNING id, processing_status

@@ -19,6 +19,7 @@ RECORDING = {
     "consent_wording": "This call is recorded. Do you agree?",
     "allowed_origins": "",
 }
+HEARING = {"emotion_sides": "client", "expected_speakers": 2}
 DEFAULTS = {"sign_in_hours": 12, "longest_token_days": 365, "agents_may_make_tokens": True}
 
 
@@ -27,6 +28,7 @@ def test_the_defaults_hold_where_a_company_has_set_nothing(api, tenant):
         "company": {"name": tenant.name},
         "access": DEFAULTS,
         "recording": RECORDING,
+        "hearing": HEARING,
     }
 
 
@@ -36,6 +38,7 @@ def test_what_is_given_is_changed_and_the_rest_stays(api, tenant, stranger):
         "company": {"name": tenant.name},
         "access": {**DEFAULTS, "sign_in_hours": 8},
         "recording": RECORDING,
+        "hearing": HEARING,
     }
     api.patch("/api/crm/settings", {"access": {"longest_token_days": 30}}, format="json")
     assert api.get("/api/crm/settings").json()["access"] == {
@@ -57,6 +60,7 @@ def test_all_of_it_or_nothing(api, stranger, tenant):
         "company": {"name": tenant.name},
         "access": DEFAULTS,
         "recording": RECORDING,
+        "hearing": HEARING,
     }
 
 
@@ -87,19 +91,24 @@ def test_the_page_changes_the_same_settings(client, admin, api):
         "access-longest_token_days": 30,
         "recording-consent_required": "on",
         "recording-consent_wording": "May we record this?",
+        "hearing-emotion_sides": "nobody",
+        "hearing-expected_speakers": 3,
     }
     assert client.post("/settings/", given).status_code == 302
     assert api.get("/api/crm/settings").json() == {
         "company": {"name": "New Name"},
         "access": {"sign_in_hours": 8, "longest_token_days": 30, "agents_may_make_tokens": False},
         "recording": {**RECORDING, "consent_required": True, "consent_wording": "May we record this?"},
+        "hearing": {"emotion_sides": "nobody", "expected_speakers": 3},
     }
 
 
 def test_the_page_says_what_is_wrong_and_changes_nothing(client, admin, api, stranger):
     client.force_login(admin)
-    wrong = {"company-name": stranger.tenant.name, "access-sign_in_hours": 8, "access-longest_token_days": 30}
+    hearing = {"hearing-emotion_sides": "client", "hearing-expected_speakers": 2}
+    days = {"access-longest_token_days": 30, **hearing}
+    wrong = {"company-name": stranger.tenant.name, "access-sign_in_hours": 8, **days}
     assert "Another company here has this name" in client.post("/settings/", wrong).content.decode()
-    wrong = {"company-name": "New Name", "access-sign_in_hours": 0, "access-longest_token_days": 30}
+    wrong = {"company-name": "New Name", "access-sign_in_hours": 0, **days}
     assert "greater than or equal to 1" in client.post("/settings/", wrong).content.decode()
     assert api.get("/api/crm/settings").json()["access"] == DEFAULTS

@@ -230,7 +230,7 @@ def test_a_second_company_sees_nothing(agent, stranger):
 def test_what_took_how_long_is_told_across_web_and_workers(stack, agent):
     put(agent, start(agent), 0, encode(speech()[: 16_000 * 8]))
     supervisor = stack.client("demo-supervisor")
-    wanted = {"http.chunk-detail", "upload.store", "stage.decode", "stage.transcription", "calls.store_chunk_segments"}
+    wanted = {"http.chunk-detail", "upload.store", "stage.decode", "stage.transcription", "calls.store_segments"}
 
     def measured():
         operations = supervisor.get("/api/metrics/operations").json()

@@ -14,8 +14,8 @@ import { Recording, leftBehind } from "./recorder/recording.js";
 import { lines, verdictLine } from "./recorder/words.js";
 import { tally } from "./status.js";
 import { EMPTY, apply, misses, withChunk, withLocal } from "./timeline.js";
-import { isDraft } from "./transcript.js";
-import { TranscriptList } from "./transcript_list.js";
+import { isDraft, isGuessingSpeakers } from "./transcript.js";
+import { TRANSCRIBED, TranscriptList } from "./transcript_list.js";
 
 const TONE_ICONS = { failed: "alert", missing: "wait", working: "half", safe: "check", quiet: "ring" };
 const CHECK_ICONS = { good: "check", bad: "alert", open: "ring" };
@@ -463,8 +463,9 @@ function take(frame) {
   if (state === before || state.session === null) return;
   if (frame.type === "session") session = frame.session;
   else if (frame.verdict) session = { ...session, status: frame.status, verdict: frame.verdict };
-  if (state.segments !== before.segments || state.session !== before.session) {
+  if (TRANSCRIBED.some((key) => state[key] !== before[key])) {
     part("draft").hidden = !isDraft(state.segments);
+    part("guessed").hidden = !isGuessingSpeakers(state.segments);
     transcript.show(state);
   }
   show();

@@ -3,13 +3,14 @@
 import { ChunkStrip } from "./chunk_strip.js";
 import { Connection } from "./connection.js";
 import { element, icon } from "./dom.js";
+import { FlagList } from "./flag_list.js";
 import { Player } from "./player.js";
 import { tally } from "./status.js";
 import { StatusList } from "./status_list.js";
 import { EMPTY, apply, isEnded, misses, storedSeconds, withChunk } from "./timeline.js";
 import { showAll, showDuration } from "./times.js";
-import { isDraft } from "./transcript.js";
-import { TranscriptList } from "./transcript_list.js";
+import { isDraft, isGuessingSpeakers } from "./transcript.js";
+import { TRANSCRIBED, TranscriptList } from "./transcript_list.js";
 import { verdictWords } from "./verdict.js";
 
 const VERDICT_ICONS = { safe: "check", working: "dot", missing: "alert" };
@@ -46,6 +47,7 @@ const strip = new ChunkStrip({
     if (chunk) player.seek(chunk.start_time_seconds);
   },
 });
+const flags = new FlagList({ box: part("flags"), onSeek: (seconds) => player.seek(seconds) });
 const connection = new Connection({
   open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/audio/${sessionId}`),
   onFrame: take,
@@ -67,10 +69,12 @@ function show(next) {
     showDuration(part("duration"), storedSeconds(state));
     player.show(state);
   }
-  if (state.session !== before.session || state.segments !== before.segments) {
+  if (TRANSCRIBED.some((key) => state[key] !== before[key])) {
     part("draft").hidden = !isDraft(state.segments);
+    part("guessed").hidden = !isGuessingSpeakers(state.segments);
     transcript.show(state);
   }
+  if (state.flags !== before.flags) flags.show(state);
 }
 
 function showState() {

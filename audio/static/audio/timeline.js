@@ -1,9 +1,9 @@
 // A recording as the page knows it, and how each frame of the socket changes it. Pure: frames in, states out.
 //
-// A state is {session, chunks, segments, seq}. Nothing in it is changed in place: what is the same object in two
-// states has not changed, so that the page touches only what has.
+// A state is {session, chunks, segments, emotions, flags, seq}. Nothing in it is changed in place: what is the same
+// object in two states has not changed, so that the page touches only what has.
 
-export const EMPTY = { session: null, chunks: [], segments: [], seq: null };
+export const EMPTY = { session: null, chunks: [], segments: [], emotions: [], flags: [], seq: null };
 
 const ENDED = new Set(["completed", "failed"]);
 
@@ -15,10 +15,13 @@ export function apply(frame, state) {
   switch (frame.type) {
     case "chunk_stored":
     case "chunk_analysed":
-    case "chunk_processed":
       return withChunk(next, frame.chunk);
     case "chunk_transcribed":
-      return withSegments(withChunk(next, frame.chunk), frame.chunk_index, frame.segments);
+      return withSegments(withChunk(next, frame.chunk), frame);
+    case "chunk_processed":
+      return withEstimates(withChunk(next, frame.chunk), frame);
+    case "speakers_corrected":
+      return withSpeakers(next, frame.corrections);
     case "session_changed":
       return changed(next, frame);
     case "session_completed":
@@ -94,13 +97,42 @@ function fromSnapshot(frame) {
     session: frame.session,
     chunks: [...frame.chunks].sort(byIndex),
     segments: [...frame.segments].sort(byTime),
+    emotions: frame.emotions,
+    flags: [...frame.flags].sort(byTime),
     seq: frame.seq,
   };
 }
 
-function withSegments(state, chunkIndex, segments) {
-  const others = state.segments.filter((segment) => segment.chunk_index !== chunkIndex);
-  return { ...state, segments: [...others, ...segments].sort(byTime) };
+/** What parts of the recording say, in place of what they said before; what was made of that goes with it. */
+function withSegments(state, { parts, segments }) {
+  const next = {
+    ...state,
+    segments: [...notOf(parts, state.segments, "segment_id"), ...segments].sort(byTime),
+  };
+  return withEstimates(next, { parts, emotions: [], flags: [] });
+}
+
+/** What is estimated and flagged of parts, in place of what was before; null leaves it as it is. */
+function withEstimates(state, { parts, emotions, flags }) {
+  const next = { ...state };
+  if (emotions) next.emotions = [...notOf(parts, state.emotions, "segment_id"), ...emotions];
+  if (flags) next.flags = [...notOf(parts, state.flags, "flag_id"), ...flags].sort(byTime);
+  return next;
+}
+
+/** `corrections`: speaker → ids of the segments that are theirs. */
+function withSpeakers(state, corrections) {
+  const speakers = new Map(Object.entries(corrections).flatMap(([speaker, ids]) => ids.map((id) => [id, speaker])));
+  const corrected = (segment) => {
+    const speaker = speakers.get(segment.segment_id) ?? segment.speaker;
+    return speaker === segment.speaker ? segment : { ...segment, speaker };
+  };
+  return { ...state, segments: state.segments.map(corrected) };
+}
+
+/** Those whose id names none of the parts: its second word tells which part of the recording it is of. */
+function notOf(parts, things, identity) {
+  return things.filter((thing) => !parts.includes(thing[identity].split(":")[1]));
 }
 
 function changed(state, { status, total_chunks, owed, verdict }) {
@@ -117,7 +149,11 @@ function completed(state, { status, at, verdict }) {
     // It ends only once all that the recorder counted is here.
     total_chunks: state.session.total_chunks ?? state.chunks.length,
   };
-  return { ...state, session };
+  // Nothing comes any more that could change what was said.
+  const segments = state.segments.some((segment) => segment.provisional)
+    ? state.segments.map(({ provisional, ...segment }) => segment)
+    : state.segments;
+  return { ...state, session, segments };
 }
 
 function sessionWith(session, chunks, chunk) {
@@ -165,5 +201,6 @@ function byIndex(one, other) {
 }
 
 function byTime(one, other) {
-  return one.start_time - other.start_time || (one.segment_id < other.segment_id ? -1 : 1);
+  const [id, otherId] = [one.segment_id ?? one.flag_id, other.segment_id ?? other.flag_id];
+  return one.start_time - other.start_time || (id < otherId ? -1 : 1);
 }

@@ -17,6 +17,28 @@ export function isDraft(segments) {
 }
 
 /**
+ * What is made of segments: id → {emotion, flags}. An emotion that is unknown is none; a flag stands at the segment in
+ * which it begins, if it begins in one.
+ */
+export function marks({ segments, emotions, flags }) {
+  const found = new Map(segments.map(({ segment_id: id }) => [id, { emotion: null, flags: [] }]));
+  for (const estimate of emotions) {
+    const mark = found.get(estimate.segment_id);
+    if (mark && estimate.emotion !== "unknown") mark.emotion = estimate;
+  }
+  for (const flag of flags) {
+    const at = segments.findLast((segment) => segment.start_time <= flag.start_time);
+    if (at && flag.start_time < at.end_time) found.get(at.segment_id).flags.push(flag);
+  }
+  return found;
+}
+
+/** Whether speakers are told apart by their voices alone. */
+export function isGuessingSpeakers(segments) {
+  return segments.some((segment) => segment.speaker?.startsWith("speaker_"));
+}
+
+/**
  * A segment's text in runs of {text, confidence}: null where the engine was sure, its figure where it was not.
  * The runs joined are the text, whatever the words are.
  */

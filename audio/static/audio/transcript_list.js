@@ -1,12 +1,16 @@
 // The transcript as it grows: follows the newest line until one scrolls up.
 
-import { element } from "./dom.js";
+import { element, icon } from "./dom.js";
 import { duration, percent } from "./format.js";
 import { isEnded } from "./timeline.js";
-import { runs, speakerName } from "./transcript.js";
+import { marks, runs, speakerName } from "./transcript.js";
 
 const NEAR_THE_END_PX = 48;
-const SHOWN_OF_A_SEGMENT = ["text", "speaker", "start_time", "confidence", "engine"];
+const METHODS = { words: "the words", "words+voice": "the words and the voice" };
+const SHOWN_OF_A_SEGMENT = ["text", "speaker", "start_time", "confidence", "engine", "provisional"];
+
+/** What of a state the transcript shows. */
+export const TRANSCRIBED = ["session", "segments", "emotions", "flags"];
 
 export class TranscriptList {
   /** `onSeek(seconds)`: a line was clicked, or its time chosen by keyboard. */
@@ -37,7 +41,7 @@ export class TranscriptList {
     const isFirst = this.following === null;
     // What has ended is read from its beginning, what goes on from its end.
     if (isFirst) this.following = !isEnded(state.session);
-    const fresh = this.#lay(state.segments, isFirst);
+    const fresh = this.#lay(state, isFirst);
     this.scroller.setAttribute("aria-busy", "false");
     this.empty.hidden = state.segments.length > 0;
     this.empty.textContent = silence(state.session);
@@ -69,7 +73,9 @@ export class TranscriptList {
   }
 
   /** Bring the rows in line with the segments, touching only what differs. Returns how many are new. */
-  #lay(segments, isFirst) {
+  #lay(state, isFirst) {
+    const { segments } = state;
+    const made = marks(state);
     if (isFirst) this.list.replaceChildren();
     this.#drop(new Set(segments.map((segment) => segment.segment_id)));
     let fresh = 0;
@@ -81,13 +87,17 @@ export class TranscriptList {
       speaker = name;
       let entry = this.rows.get(segment.segment_id);
       if (!entry) {
-        entry = { row: element("li", { className: "segment" }), segment: null, turn: null };
+        entry = { row: element("li", { className: "segment" }), segment: null, turn: null, told: "" };
         entry.row.toggleAttribute("data-arrived", !isFirst);
         this.rows.set(segment.segment_id, entry);
         fresh += 1;
       }
-      if (entry.turn !== turn || !isSame(entry.segment, segment)) fill(entry, segment, turn);
-      entry.segment = segment;
+      const mark = made.get(segment.segment_id);
+      const told = JSON.stringify(mark);
+      if (entry.turn !== turn || entry.told !== told || !isSame(entry.segment, segment)) {
+        fill(entry, segment, turn, mark);
+      }
+      Object.assign(entry, { segment, told });
       if (entry.row === next) next = next.nextElementSibling;
       else this.list.insertBefore(entry.row, next);
     }
@@ -136,17 +146,30 @@ function isSame(one, other) {
   return one === other || (one !== null && SHOWN_OF_A_SEGMENT.every((key) => one[key] === other[key]));
 }
 
-function fill(entry, segment, turn) {
+function fill(entry, segment, turn, mark) {
   const { row } = entry;
   entry.turn = turn;
   row.dataset.speaker = segment.speaker ?? "";
   row.dataset.start = segment.start_time;
   row.toggleAttribute("data-turn", turn);
+  row.toggleAttribute("data-provisional", Boolean(segment.provisional));
   row.replaceChildren(
     ...(turn ? [element("span", { className: "segment-speaker", textContent: speakerName(segment.speaker) })] : []),
     timeButton(segment.start_time),
-    element("p", { className: "segment-text", dir: "auto" }, ...runs(segment).map(written)),
+    element("p", { className: "segment-text", dir: "auto" }, ...runs(segment).map(written), ...marked(mark)),
   );
+}
+
+/** What is made of what was said, in words behind it. */
+function marked({ emotion, flags }) {
+  const told = flags.map(({ rule, evidence }) =>
+    element("span", { className: "mark mark-flag", title: evidence }, icon("alert"), rule),
+  );
+  if (emotion) {
+    const title = `An estimate from ${METHODS[emotion.method] ?? emotion.method}, ${percent(emotion.score)} clear`;
+    told.push(element("span", { className: "mark mark-emotion", textContent: `${emotion.emotion}, an estimate`, title }));
+  }
+  return told;
 }
 
 function timeButton(seconds) {

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audio import sending
 from audio.errors import Undecodable
 from audio.sending import RecordedChunk, Recorder, Refused, Unreachable, Watcher
+from calls.documents import part_of
 from crm import tokens
 from crm.audit import acts
 from crm.models import User
@@ -89,6 +90,8 @@ class _Playing:
             console=console,
         )
         self.heard: set[int] = set()
+        self.written: set[str] = set()
+        self.provisional: list[dict[str, Any]] = []
         self.failed: dict[int, str] = {}
         self.lock = threading.Lock()
 
@@ -130,15 +133,36 @@ class _Playing:
         """A frame from the socket; in the watcher's thread."""
         with self.lock:
             if frame["type"] == "session":
+                self._write_down(frame["segments"])
                 for chunk in frame["chunks"]:
-                    said = [segment for segment in frame["segments"] if segment["chunk_index"] == chunk["chunk_index"]]
-                    self._note(chunk, said)
+                    self._note(chunk)
             elif frame["type"] == "chunk_transcribed":
-                self._note({**frame["chunk"], "processing_status": "completed"}, frame["segments"])
+                self._write_down(frame["segments"], parts=frame["parts"])
             elif frame["type"] == "chunk_processed":
-                self._note(frame["chunk"], [])
+                self._note(frame["chunk"])
 
-    def _note(self, chunk: dict[str, Any], segments: list[dict[str, Any]]) -> None:
+    def _write_down(self, segments: list[dict[str, Any]], *, parts: list[str] | None = None) -> None:
+        """Print what is new and will stay; what is provisional waits for the rest of its sentence, or for the end."""
+        replaced = None if parts is None else set(parts)
+        self.provisional = [
+            segment
+            for segment in self.provisional
+            if replaced is not None and part_of(segment["segment_id"]) not in replaced
+        ]
+        for segment in segments:
+            if segment.get("provisional"):
+                self.provisional.append(segment)
+            elif segment["segment_id"] not in self.written:
+                self.written.add(segment["segment_id"])
+                self._print(segment)
+
+    def _print(self, segment: dict[str, Any]) -> None:
+        speaker = "" if segment["speaker"] == "unknown" else f"{segment['speaker']}: "
+        self.console.print(
+            f"[dim]{_clock(segment['start_time'])}[/dim]  {escape(speaker + segment['text'])}", soft_wrap=True
+        )
+
+    def _note(self, chunk: dict[str, Any]) -> None:
         index = chunk["chunk_index"]
         if index in self.heard or chunk["processing_status"] not in {"completed", "failed"}:
             return
@@ -147,13 +171,10 @@ class _Playing:
         if chunk["processing_status"] == "failed":
             self.failed[index] = chunk["error"]
             self.console.print(f"[red]Chunk {index} failed:[/red] {escape(chunk['error'])}")
-        for segment in segments:
-            speaker = "" if segment["speaker"] == "unknown" else f"{segment['speaker']}: "
-            self.console.print(
-                f"[dim]{_clock(segment['start_time'])}[/dim]  {escape(speaker + segment['text'])}", soft_wrap=True
-            )
 
     def _conclude(self, session: dict[str, Any]) -> None:
+        for segment in self.provisional:
+            self._print(segment)
         call = self.recorder.read_call(session["call_id"])
         words = sum(len(segment["text"].split()) for segment in call["conversation"])
         engines = sorted({segment["engine"] for segment in call["conversation"] if segment.get("engine")})

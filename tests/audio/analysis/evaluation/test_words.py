@@ -2,7 +2,7 @@
 
 import pytest
 
-from audio.analysis.evaluation import word_error_rate
+from audio.analysis.evaluation.words import word_error_rate
 
 
 @pytest.mark.parametrize(

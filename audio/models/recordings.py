@@ -1,12 +1,10 @@
-"""A recording: its session, its chunks, and the jobs that analyse them."""
+"""A recording: its session, its chunks, its gaps, and who agreed to it."""
 
-import re
 import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -15,8 +13,6 @@ from django.utils import timezone
 from audio.states import (
     SESSION_MOVES,
     GapCause,
-    JobKind,
-    JobState,
     ProcessingStatus,
     SessionStatus,
     UploadStatus,
@@ -24,8 +20,6 @@ from audio.states import (
     sources,
 )
 from metrics import person_keys
-
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
@@ -165,6 +159,8 @@ class AudioChunk(models.Model):
     decoded_seconds = models.FloatField(null=True, blank=True)
     # Whether the sender said where it begins; where not, it begins where its predecessor ends.
     starts_declared = models.BooleanField(default=True)
+    # Whether what is said across the boundary with its predecessor has been written down in one go.
+    is_joined = models.BooleanField(default=False)
     # Whether it came after the recording had been declared or taken to be over.
     is_late = models.BooleanField(default=False)
     # The recorder's own count of samples, first and last included; absent when it did not say.
@@ -282,108 +278,3 @@ class RecordingConsent(models.Model):
 
     def __str__(self) -> str:
         return f"{'Given' if self.given else 'Refused'} by {self.by}"
-
-
-def validate_origins(text: str) -> None:
-    """Origins as browsers write them: scheme, host and port in lower case, no path."""
-    wrong = [word for word in text.split() if not _ORIGIN.fullmatch(word)]
-    if wrong:
-        raise ValidationError(f"Not an origin, which looks like https://desk.example.com: {', '.join(wrong[:3])}")
-
-
-class RecordingPolicy(models.Model):
-    """A company's rules for recording. Without a row the defaults hold."""
-
-    tenant = models.OneToOneField(
-        "crm.Tenant", on_delete=models.CASCADE, primary_key=True, related_name="recording_policy"
-    )
-    consent_required = models.BooleanField(
-        "consent before anything is recorded",
-        default=False,
-        help_text="No chunk is taken until it is on record that consent was given, nor of what was recorded after "
-        "it was withdrawn.",
-    )
-    consent_wording = models.TextField(
-        "wording of the question",
-        max_length=2000,
-        blank=True,
-        default="This call is recorded. Do you agree?",
-        help_text="What the agent reads out. It is kept with the answer.",
-    )
-    allowed_origins = models.TextField(
-        "sites that may embed the recorder",
-        max_length=4000,
-        blank=True,
-        default="",
-        validators=[validate_origins],
-        help_text="One a line, such as https://desk.example.com.",
-    )
-
-    class Meta:
-        verbose_name_plural = "recording policies"
-
-    def __str__(self) -> str:
-        return f"Recording at {self.tenant}"
-
-    def allows(self, origin: str) -> bool:
-        """Whether pages of this origin may send us what they record, and read the answers."""
-        return origin in self.allowed_origins.split()
-
-    @classmethod
-    def is_allowed_by_any(cls, origin: str) -> bool:
-        return any(policy.allows(origin) for policy in cls.objects.filter(allowed_origins__contains=origin))
-
-    @classmethod
-    def of(cls, tenant_id: int) -> "RecordingPolicy":
-        """The company's rules; the defaults where it has set none."""
-        return cls.objects.filter(pk=tenant_id).first() or cls(tenant_id=tenant_id)
-
-
-class AnalysisJobQuerySet(models.QuerySet["AnalysisJob"]):
-    def unfinished(self) -> "AnalysisJobQuerySet":
-        return self.filter(state__in=[JobState.WAITING, JobState.RUNNING])
-
-    def claimable(self, *, by: str, at: datetime) -> "AnalysisJobQuerySet":
-        """Waiting, or running on a lease that ran out, or running under this very task, delivered again."""
-        return self.unfinished().filter(Q(state=JobState.WAITING) | Q(lease_until__lt=at) | Q(claimed_by=by))
-
-    def overdue(self, *, dispatched_before: datetime, at: datetime) -> "AnalysisJobQuerySet":
-        """Nobody works on these and nobody was told lately: a message was lost or a worker died."""
-        return self.unfinished().filter(
-            Q(state=JobState.WAITING, dispatched_at__lt=dispatched_before)
-            | Q(state=JobState.RUNNING, lease_until__lt=at)
-        )
-
-
-class AnalysisJob(models.Model):
-    """One kind of work on one chunk: who has it, until when, and how often it was tried."""
-
-    chunk = models.ForeignKey(AudioChunk, on_delete=models.CASCADE, related_name="jobs")
-    kind = models.CharField(max_length=16, choices=JobKind.choices)
-    state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    # The Celery task id that holds the lease.
-    claimed_by = models.CharField(max_length=64, blank=True, default="")
-    lease_until = models.DateTimeField(null=True, blank=True)
-    dispatched_at = models.DateTimeField()
-    error = models.CharField(max_length=255, blank=True, default="")
-    created_at = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    objects = AnalysisJobQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["-created_at"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["chunk", "kind"], name="job_once_per_chunk_and_kind")]
-        indexes: ClassVar = [
-            # What the sweep reads every few seconds stays as small as what is unfinished.
-            models.Index(
-                fields=["dispatched_at"],
-                name="job_unfinished",
-                condition=Q(state__in=["waiting", "running"]),
-            ),
-            models.Index(fields=["ended_at"], name="job_failed", condition=Q(state="failed")),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind.capitalize()} of {self.chunk}"

@@ -1,7 +1,4 @@
-"""How well a stage hears, against what was really said.
-
-For tests, benchmarks and the figures in the README.
-"""
+"""What was written down against what was said."""
 
 import re
 
