@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 
 from audio import blobs
 from crm import tokens
-from tests.builders import bearer, make_contact, make_session, make_user, put_chunk
+from tests.builders import bearer, make_contact, make_flag, make_session, make_user, put_chunk
 from tests.scale import scaled
 from tests.sound import encode, tone
 
@@ -43,6 +43,7 @@ def ours(admin):
     return {
         "session_id": str(session.pk),
         "call_id": session.call_id,
+        "flag_id": make_flag(session)["flag_id"],
         "index": "0",
         "contact_id": str(make_contact(admin.tenant, "Ada").pk),
         "person_id": str(make_user(admin.tenant, "integration").pk),
