@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from audio import chunks, opus, sending, sessions
+from audio import chunks, opus, sending, sessions, suspicion
 from audio.headers import Declared
 from audio.manifest import SampleRange
 from crm.models import Tenant, User
@@ -40,6 +40,7 @@ def create(password_file: Path) -> None:
     newcomers: dict[str, User] = {}
     for username, first_name, last_name, role, tenant_name in PEOPLE:
         tenant, _ = Tenant.objects.get_or_create(name=tenant_name)
+        suspicion.make_rules(tenant.pk)
         person, is_new = User.objects.get_or_create(
             username=username,
             defaults={"first_name": first_name, "last_name": last_name, "role": role, "tenant": tenant},

@@ -164,7 +164,7 @@ def _long_silence(rule: Rule, evidence: Evidence) -> Iterator[Reason]:
             yield Reason(rule, since, region.start, f"Nobody speaks for {region.start - since:.0f} s.")
         since = max(since, region.end)
     if evidence.end - since >= rule.threshold:
-        yield Reason(rule, since, evidence.end, f"Nobody speaks for {evidence.end - since:.0f} s, and it goes on.")
+        yield Reason(rule, since, evidence.end, f"Nobody speaks for the last {evidence.end - since:.0f} s.")
 
 
 def _level_jump(rule: Rule, evidence: Evidence) -> Iterator[Reason]:
