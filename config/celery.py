@@ -14,6 +14,9 @@ from config import heartbeat, watching
 from config.stack.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Before anything loads numpy: the matrices that hearing is made of are small, and threads of their own cost it several
+# times the processor's time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What Celery warns root of is what a message could make a worker do. Ours are JSON with an id in it, and a task is
 # found by its name; whoever runs everything as root, as in a container, has chosen to.
