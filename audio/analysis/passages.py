@@ -24,7 +24,8 @@ Samples = NDArray[np.float32]
 
 # Seconds. A cut lies so far within a pause, so that neither side of it is a word that was heard late or faintly.
 MARGIN = 0.15
-# Seconds. Nearer to the end of a chunk than this, what seems a pause may be the beginning of a word.
+# Seconds. Nearer to either end of a chunk than this, what seems a pause may be a word that the boundary cuts: the
+# detector has not heard enough of it yet.
 NEAREST = 0.6
 # Seconds. Farther from the end of a chunk than this, the passage across the boundary would be long, and its words late.
 FARTHEST = 12.0
@@ -50,8 +51,8 @@ def cuts(samples: Samples, regions: Sequence[Region], *, is_first: bool) -> Cuts
     """
     duration = len(samples) / SAMPLE_RATE
     pauses = _pauses(regions, duration)
-    opening = 0.0 if is_first else _first_cut(pauses)
-    closing = _last_cut(pauses, duration)
+    opening = 0.0 if is_first else _first_cut(pauses, duration)
+    closing = _last_cut(pauses, duration, earliest=0.0 if is_first else NEAREST)
     if opening is not None and closing is not None and opening <= closing:
         return Cuts(opening, closing)
     if duration <= 2 * FARTHEST:
@@ -77,18 +78,18 @@ def _pauses(regions: Sequence[Region], duration: float) -> list[Region]:
     return [Region(start, end) for start, end in list(pairwise(edges))[::2] if end - start >= 2 * MARGIN]
 
 
-def _first_cut(pauses: Sequence[Region]) -> float | None:
+def _first_cut(pauses: Sequence[Region], duration: float) -> float | None:
     for pause in pauses:
         cut = max(pause.start + MARGIN, NEAREST)
-        if cut <= min(pause.end - MARGIN, FARTHEST):
+        if cut <= min(pause.end - MARGIN, FARTHEST, duration - NEAREST):
             return cut
     return None
 
 
-def _last_cut(pauses: Sequence[Region], duration: float) -> float | None:
+def _last_cut(pauses: Sequence[Region], duration: float, *, earliest: float) -> float | None:
     for pause in reversed(pauses):
         cut = min(pause.end - MARGIN, duration - NEAREST)
-        if cut >= max(pause.start + MARGIN, duration - FARTHEST):
+        if cut >= max(pause.start + MARGIN, duration - FARTHEST, earliest):
             return cut
     return None
 

@@ -19,7 +19,8 @@ from tests.sound import SAMPLE_RATE, encode, silence, speech
 # Three sentences, the first of nearly eight seconds without a pause.
 SPOKEN = speech()[: 15 * SAMPLE_RATE]
 TENTHS = range(3, 147)
-CUTS = scaled([1.1, 4.2, 7.9, 13.0], [tenth / 10 for tenth in TENTHS])
+# 11.9 lies in a word whose rest the detector of voice does not know for speech by itself.
+CUTS = scaled([1.1, 7.9, 11.9, 13.0], [tenth / 10 for tenth in TENTHS])
 
 
 def put(api, session, index, samples, *, start, sent_as="wav"):
