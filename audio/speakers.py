@@ -83,12 +83,7 @@ def turns_of(chunk: AudioChunk, signal: ChunkSignal, labels: Sequence[int] | Non
 
 def voices_on_line(session: AudioSession) -> dict[str, list[Region]]:
     """Speaker → where they speak in all that has been measured, in order, on the recording's own line."""
-    measured = (
-        ChunkSignal.objects.filter(chunk__in=session.chunks.stored())
-        .select_related("chunk")
-        .only("regions", "turns", "speakers", "chunk__start_time_seconds")
-        .order_by("chunk__chunk_index")
-    )
+    measured = ChunkSignal.objects.of_session(session).only("regions", "turns", "speakers", "chunk__start_time_seconds")
     voices: defaultdict[str, list[Region]] = defaultdict(list)
     for signal in measured:
         if len(signal.regions) == len(SIDES):
@@ -120,9 +115,7 @@ def correct(session: AudioSession) -> list[AudioChunk]:
     if session.channels != 1:
         return []
     signals = list(
-        ChunkSignal.objects.filter(chunk__in=session.chunks.stored())
-        .select_related("chunk")
-        .only(
+        ChunkSignal.objects.of_session(session).only(
             "speakers",
             "voice_prints",
             "voice_seconds",
@@ -131,7 +124,6 @@ def correct(session: AudioSession) -> list[AudioChunk]:
             "chunk__session_id",
             "chunk__start_time_seconds",
         )
-        .order_by("chunk__chunk_index")
     )
     voices = [voices_of(signal) for signal in signals]
     settled = diarization.settle(voices)

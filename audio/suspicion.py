@@ -82,10 +82,9 @@ def evidence_of_chunk(chunk: AudioChunk, *, words: Mapping[str, Sequence[Spoken]
 def evidence_of_whole(session: AudioSession) -> list[Evidence]:
     """What is known of all that has been measured by now, one for each stretch without a gap."""
     measured = list(
-        ChunkSignal.objects.filter(chunk__in=session.chunks.stored())
-        .select_related("chunk")
-        .only("regions", "turns", "speakers", "chunk__start_time_seconds", "chunk__declared_seconds")
-        .order_by("chunk__chunk_index")
+        ChunkSignal.objects.of_session(session).only(
+            "regions", "turns", "speakers", "chunk__start_time_seconds", "chunk__declared_seconds"
+        )
     )
     runs: list[list[ChunkSignal]] = []
     for signal in measured:

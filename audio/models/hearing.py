@@ -7,6 +7,13 @@ from django.db import models
 from audio.models.recordings import AudioChunk, AudioSession
 
 
+class ChunkSignalQuerySet(models.QuerySet["ChunkSignal"]):
+    def of_session(self, session: AudioSession) -> "ChunkSignalQuerySet":
+        """Those of all its stored chunks that have been measured, in order, each with its chunk."""
+        of_stored = self.filter(chunk__in=session.chunks.stored())
+        return of_stored.select_related("chunk").order_by("chunk__chunk_index")
+
+
 class ChunkSignal(models.Model):
     """What the sound of one chunk tells before any word is known. Goes with its chunk.
 
@@ -32,6 +39,8 @@ class ChunkSignal(models.Model):
     fingerprint = models.BinaryField(default=bytes)
     # [[start, end, chunk, start there, similarity], …] what had been heard in the session before.
     repeats = models.JSONField(default=list)
+
+    objects = ChunkSignalQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"Signal of {self.chunk}"
