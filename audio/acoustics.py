@@ -7,8 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from audio import chunk_bytes, jobs, progress, sessions, speakers
-from audio.analysis import passages, prosody, repetition
+from audio import chunk_bytes, jobs, peaks, progress, sessions, speakers
+from audio.analysis import loudness, passages, prosody, repetition
 from audio.analysis.decoding import DecodeStage, Encoded, Sound
 from audio.analysis.passages import Cuts
 from audio.analysis.prosody import Prosody, ProsodyStage
@@ -23,6 +23,8 @@ from metrics import timings
 
 # Chunks before this one in which sound that was heard before is looked for: half an hour.
 REMEMBERED_CHUNKS = 60
+# How loud a chunk is, for a small picture of it, is told in so many pieces.
+LEVEL_PIECES = 8
 
 decode_stage = DecodeStage()
 voice_stage = VoiceActivityStage()
@@ -47,13 +49,14 @@ def analyse(job: AnalysisJob) -> None:
         told_apart = pipeline.attempt(speaker_stage, given, lambda found: {"voices": len(found.voices)})
     else:
         pipeline.skip(speaker_stage.name, "Two channels tell who speaks.")
-    spoken = pipeline.attempt_each(prosody_stage, list(sound.samples)) or []
+    spoken = pipeline.attempt_each(prosody_stage, list(sound.samples), _levels) or []
     fingerprint = pipeline.attempt(fingerprint_stage, (sound.mono, _anybody(activity, sound.duration)))
     cuts = [
         passages.cuts(samples, found.regions, is_first=chunk.chunk_index == 0)
         for samples, found in zip(sound.samples, activity, strict=True)
     ]
     values = _signal(activity, cuts, told_apart, spoken, fingerprint)
+    loudest = peaks.measure(chunk, sound)
     with transaction.atomic():
         sessions.refuse_forgotten(chunk.session)
         session = sessions.lock(chunk.session)
@@ -62,6 +65,7 @@ def analyse(job: AnalysisJob) -> None:
         labels = speakers.label(session, told_apart.voices) if told_apart else []
         repeats = _repeats(chunk, fingerprint)
         ChunkSignal.objects.update_or_create(chunk=chunk, defaults={**values, "speakers": labels, "repeats": repeats})
+        peaks.keep(loudest)
         # Where it begins may have changed since the job began.
         chunk.refresh_from_db(fields=["start_time_seconds"])
         chunk = progress.change(
@@ -93,6 +97,10 @@ def decode(pipeline: Pipeline, chunk: AudioChunk) -> Sound:
         }
 
     return pipeline.run(decode_stage, Encoded(body, container, chunk.session.channels), tell)
+
+
+def _levels(spoken: Sequence[Prosody]) -> dict[str, Any]:
+    return {"levels": loudness.course([one.level for one in spoken], pieces=LEVEL_PIECES)}
 
 
 def _signal(

@@ -1,8 +1,10 @@
+import hashlib
 import uuid
 from datetime import timedelta
 from itertools import chain
 from typing import Any, ClassVar
 
+import orjson
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -25,6 +27,7 @@ from audio import (
     gaps,
     headers,
     listening,
+    peaks,
     progress,
     sessions,
     upload_rate,
@@ -41,6 +44,7 @@ from audio.serializers import (
     GapSerializer,
     NewConsentSerializer,
     NewSessionSerializer,
+    PeaksQuerySerializer,
     RetrySerializer,
     SessionCompleteSerializer,
     SessionInListSerializer,
@@ -48,7 +52,9 @@ from audio.serializers import (
     StoredChunkSerializer,
     TotalChunksSerializer,
     UploadTokenSerializer,
+    WaveformSerializer,
 )
+from audio.states import VerdictState
 from audio.upload_tokens import UploadToken
 
 _CHUNK_HEADERS = [
@@ -209,6 +215,32 @@ class SessionAudio(APIView):
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002
         # What players say that they accept is sound; a refusal is told in JSON all the same.
         return super().perform_content_negotiation(request, force=True)
+
+
+class SessionPeaks(APIView):
+    capabilities: ClassVar = {"GET": "recordings.read"}
+    audits: ClassVar = {"GET": "recording.read"}
+    # Who looks closer asks again and again.
+    same_act_for = timedelta(minutes=10)
+
+    @extend_schema(
+        parameters=[PeaksQuerySerializer, OpenApiParameter("If-None-Match", str, "header")],
+        responses={200: WaveformSerializer, 304: None},
+    )
+    def get(self, request: Request, session_id: uuid.UUID) -> HttpResponseBase:
+        """What the waveform is drawn from: how loud each channel is, of all of the recording or a stretch of it."""
+        session = sessions.find(request.user, session_id)
+        given = PeaksQuerySerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        waveform = peaks.of(session, **given.validated_data)
+        body = orjson.dumps(waveform)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        # Whoever has it asks whether it is so still, since late chunks change it; what is being made is not kept.
+        is_kept = session.verdict_state == VerdictState.COMPLETE and not waveform["is_being_made"]
+        facts = {"ETag": etag, "Cache-Control": "private, no-cache" if is_kept else "private, no-store"}
+        if _is_known(etag, request.headers.get("If-None-Match", "")):
+            return HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=facts)
+        return HttpResponse(body, headers=facts, content_type="application/json")
 
 
 class ChunkList(GenericAPIView[AudioChunk]):

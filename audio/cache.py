@@ -8,8 +8,8 @@ from functools import cache
 import redis
 import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from metrics.redis_clients import connected
 
 log = structlog.get_logger("earshot.cache")
 
@@ -42,9 +42,4 @@ def drop(key: str) -> None:
 
 @cache
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.EARSHOT_CACHE_URL,
-        socket_timeout=PATIENCE_SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connected(settings.EARSHOT_CACHE_URL, patience_seconds=PATIENCE_SECONDS)

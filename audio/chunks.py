@@ -199,6 +199,7 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
             return chunk, False
         _place(session, chunk.chunk_index)
         chunk.refresh_from_db()
+        chunk.session = session
         gaps.end_pauses_before(chunk)
         # Announced before the job is dispatched, so that watchers hear of the one before the other.
         transaction.on_commit(lambda: progress.announce("chunk_stored", chunk))

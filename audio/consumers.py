@@ -1,36 +1,26 @@
 """The doorman of `/ws/audio/{session_id}`: lets in, parses, calls a verb, replies."""
 
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import structlog
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import OperationalError
 from django.utils import timezone
 
 from audio import live, live_state, protocol, sessions, snapshots
+from audio.doorman import Doorman
 from audio.errors import EventsAway, UnknownSession
-from audio.protocol import BadFrame, ChunkUploaded, Ping, Resume, Verdict
+from audio.protocol import BadFrame, ChunkUploaded, Ping, Resume
 from audio.told import Standing, Told
 from calls.errors import RetryableCallError
+from metrics import lanes
 
 log = structlog.get_logger("earshot.socket")
 
-T = TypeVar("T")
-# A Redis that hangs keeps these waiting, and not the one thread in which all sockets ask the database.
-_readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live-state")
 
-
-async def _from_redis(call: Callable[..., T], *args: str) -> T:
-    return await sync_to_async(call, thread_sensitive=False, executor=_readers)(*args)
-
-
-class SessionConsumer(AsyncWebsocketConsumer):
+class SessionConsumer(Doorman):
     """One watcher of one session.
 
     It joins the session's group before it reads the snapshot, so that nothing falls between the two; an event
@@ -53,7 +43,6 @@ class SessionConsumer(AsyncWebsocketConsumer):
             await self.close(protocol.CLOSE_FORBIDDEN)
             return
         self.connection_id = uuid.uuid4().hex
-        self.allowance = protocol.Allowance()
         self.epoch: str | None = None
         self.sent = 0
         # Whether events can be told to be missing: not while it is unknown up to which event the snapshot goes.
@@ -61,28 +50,19 @@ class SessionConsumer(AsyncWebsocketConsumer):
         self.told: Told | None = None
         self.doubted: Standing | None = None
         await self.accept()
-        try:
-            await self.channel_layer.group_add(self.group, self.channel_name)
-        except Exception as error:
-            # Whatever the layer's driver raises means the same here.
-            log.warning("group_not_joined", error=type(error).__name__)
-            await self.close(protocol.CLOSE_TRY_LATER)
+        if not await self.join(self.group):
             return
         await self._send_snapshot(reset=False)
         if self.told is None:
             await self.close(protocol.CLOSE_TRY_LATER)
             return
-        await _from_redis(live_state.see_socket, self.connection_id, str(self.session_id))
+        await lanes.beside(live_state.see_socket, self.connection_id, str(self.session_id))
 
     async def disconnect(self, code: int) -> None:
         if not hasattr(self, "connection_id"):
             return
-        await _from_redis(live_state.drop_socket, self.connection_id)
-        try:
-            await self.channel_layer.group_discard(self.group, self.channel_name)
-        except Exception as error:
-            # Whatever the layer's driver raises means the same here.
-            log.warning("group_not_left", error=type(error).__name__)
+        await lanes.beside(live_state.drop_socket, self.connection_id)
+        await self.leave(self.group)
 
     async def rights_read(self, event: dict[str, Any]) -> None:
         """Close the socket once whoever opened it may no longer see the session; else see that it lacks nothing."""
@@ -98,31 +78,18 @@ class SessionConsumer(AsyncWebsocketConsumer):
             return
         await self._catch_up()
         await self._compare(standing)
-        await _from_redis(live_state.see_socket, self.connection_id, str(self.session_id))
+        await lanes.beside(live_state.see_socket, self.connection_id, str(self.session_id))
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        match self.allowance.judge():
-            case Verdict.DROP:
-                return
-            case Verdict.CLOSE:
-                log.warning("socket_flooded", session_id=str(self.session_id))
-                await self.close(protocol.CLOSE_FLOODED)
-                return
-            case Verdict.COMPLAIN:
-                await self._refuse(protocol.too_many_frames())
-                return
-        try:
-            match protocol.parse(text_data):
-                case Ping():
-                    # Answered first, since Redis may take its time.
-                    await self._reply("pong")
-                    await self._catch_up()
-                case Resume(seq):
-                    await self._resume(seq)
-                case ChunkUploaded():
-                    pass
-        except BadFrame as bad:
-            await self._refuse(bad)
+    async def take(self, text: str | None) -> None:
+        match protocol.parse(text):
+            case Ping():
+                # Answered first, since Redis may take its time.
+                await self._reply("pong")
+                await self._catch_up()
+            case Resume(seq):
+                await self._resume(seq)
+            case ChunkUploaded():
+                pass
 
     async def session_event(self, event: dict[str, Any]) -> None:
         """From the group: an event to pass on, unless the snapshot or a replay held it.
@@ -145,7 +112,7 @@ class SessionConsumer(AsyncWebsocketConsumer):
         else:
             await self._replay_or_reset(seq)
         if self.is_blind:
-            await self._refuse(protocol.unavailable())
+            await self.refuse(protocol.unavailable())
 
     async def _catch_up(self) -> None:
         """Send what the stream has and the watcher has not: the last message before a silence may have been lost."""
@@ -153,7 +120,7 @@ class SessionConsumer(AsyncWebsocketConsumer):
             await self._send_snapshot(reset=True)
             return
         try:
-            seq = await _from_redis(live_state.latest_seq, str(self.session_id))
+            seq = await lanes.beside(live_state.latest_seq, str(self.session_id))
         except EventsAway:
             return
         if seq is None:
@@ -181,7 +148,7 @@ class SessionConsumer(AsyncWebsocketConsumer):
     async def _replay_or_reset(self, seq: str) -> None:
         """Send every event that followed `seq`; a fresh snapshot when that cannot be told any more."""
         try:
-            missed = await _from_redis(live_state.events_after, str(self.session_id), seq)
+            missed = await lanes.beside(live_state.events_after, str(self.session_id), seq)
         except EventsAway:
             # The next event or look resets.
             self.is_blind = True
@@ -202,7 +169,7 @@ class SessionConsumer(AsyncWebsocketConsumer):
     async def _send_snapshot(self, *, reset: bool) -> None:
         """Or stay blind, when a store that it takes is away."""
         try:
-            seq = await _from_redis(live_state.latest_seq, str(self.session_id))
+            seq = await lanes.beside(live_state.latest_seq, str(self.session_id))
         except EventsAway:
             self.is_blind = True
             if reset:
@@ -225,7 +192,7 @@ class SessionConsumer(AsyncWebsocketConsumer):
         self.told, self.doubted = Told(content["session"], content["chunks"]), None
         await self._reply("session", seq=seq, reset=reset, **content)
 
-    async def _refuse(self, bad: BadFrame) -> None:
+    async def refuse(self, bad: BadFrame) -> None:
         await self._reply("error", code=bad.code, message=bad.message)
 
     async def _reply(self, kind: str, *, seq: str | None = None, **content: Any) -> None:

@@ -50,9 +50,10 @@ def _attempt(job: AnalysisJob) -> None:
         log.warning("job_postponed", kind=job.kind, error=type(error).__name__)
         jobs.put_back(job, error=_said_of(error), attempt_counts=False)
     except UNDECODABLE as error:
-        progress.give_up(job, error=error.message, **({"decoded_seconds": 0.0} if job.kind in HEARING else {}))
+        found = {"decoded_seconds": 0.0} if job.kind in HEARING else {}
+        progress.give_up(job, error=error.message, code=error.code, **found)
     except LASTING as error:
-        progress.give_up(job, error=error.message)
+        progress.give_up(job, error=error.message, code=error.code)
     except Exception as error:
         log.exception("job_attempt_failed", kind=job.kind)
         if jobs.is_exhausted(job):

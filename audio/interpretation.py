@@ -11,7 +11,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from audio import jobs, parts, progress, rollups, sessions, suspicion, transcripts
+from audio import jobs, parts, progress, rollups, sessions, suspicion, telling, transcripts
 from audio.analysis import emotion, prosody
 from audio.analysis.emotion import Baseline, EmotionStage, Estimate, Heard
 from audio.analysis.prosody import Prosody
@@ -178,3 +178,4 @@ def _announce(
     AudioChunk.objects.filter(pk=chunk.pk).update(announced_at=announced_at)
     timings.record_hop("transcribed_to_announced", chunk.transcribed_at, announced_at)
     timings.record_hop("captured_to_announced", chunk.captured_at, announced_at)
+    telling.tell(chunk)

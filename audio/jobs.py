@@ -13,10 +13,10 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from audio.lanes import Lane
 from audio.models import AnalysisJob, AnalysisJobQuerySet, AudioChunk
 from audio.states import JOB_MOVES, JobKind, JobState, sources
 from metrics import timings
+from metrics.lanes import Lane
 
 log = structlog.get_logger("earshot.jobs")
 

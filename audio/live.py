@@ -1,28 +1,30 @@
 """Announces what happens in a session. Best effort, and never silently so: whoever misses it gets a fresh snapshot.
 
-The one door to the channel layer for sessions; it owns the groups `audio.session.{session_id}`.
+The one door to the channel layer for sessions; it owns the groups `audio.session.{session_id}`, of those who watch one,
+and `audio.live.{tenant_id}`, of those who watch all that a company records now.
 """
 
-import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import orjson
-import structlog
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from audio import lanes, live_state, protocol
-from audio.lanes import Lane
-from metrics import timings
-
-log = structlog.get_logger("earshot.live")
+from audio import live_state, protocol
+from metrics import lanes, timings
+from metrics.lanes import Lane
+from metrics.untold import Untold
 
 _announcements = Lane("announcements")
 
 
 def group_of(session_id: str) -> str:
     return f"audio.session.{session_id}"
+
+
+def group_of_company(tenant_id: int) -> str:
+    return f"audio.live.{tenant_id}"
 
 
 def announce(kind: str, session_id: str, **content: Any) -> None:
@@ -38,6 +40,19 @@ def announce(kind: str, session_id: str, **content: Any) -> None:
         _announcements.do(send, what=kind, otherwise=lambda: _untold.add(session_id))
 
 
+def recording_changed(tenant_id: int, session_id: str) -> None:
+    """Tell those who watch all recordings of the company to look at this one; never raises, never hangs.
+
+    Who misses it finds out at the next look (`overview_consumer.py`).
+    """
+    message = {"type": "recording.changed", "session_id": session_id}
+
+    def send() -> None:
+        lanes.run(get_channel_layer().group_send(group_of_company(tenant_id), message))
+
+    _announcements.do(send, what="recording_changed")
+
+
 def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> None:
     """Keep at hand how a recording stands; best effort, never raises, never hangs."""
     _announcements.do(lambda: live_state.note_session(session_id, standing), what="session")
@@ -48,62 +63,11 @@ def _send(session_id: str, seq: str, text: str) -> None:
     lanes.run(get_channel_layer().group_send(group_of(session_id), message))
 
 
-class Untold:
-    """Sessions of which an event could not be announced by this process.
-
-    Their watchers would show an old state for ever, so a new epoch is begun for each as soon as Redis answers: by the
-    session's next announcement, or by a thread that tries every second while there are any. Only so many are
-    remembered; who watches one beyond that finds out by looking (`told.py`), as when this process dies.
-    """
-
-    MOST: Final = 1000
-    EVERY_SECONDS: Final = 1.0
-
-    def __init__(self) -> None:
-        self._sessions: dict[str, None] = {}
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def add(self, session_id: str) -> None:
-        with self._lock:
-            if len(self._sessions) < self.MOST:
-                self._sessions[session_id] = None
-            else:
-                log.warning("untold_not_remembered", session_id=session_id)
-            # A thread does not live on in a forked process.
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._tell, name="untold", daemon=True)
-                self._thread.start()
-
-    def take(self, session_id: str) -> bool:
-        """Whether the session is one of them; it is no more, so add it again when telling has failed."""
-        with self._lock:
-            return self._sessions.pop(session_id, self) is None
-
-    def _tell(self) -> None:
-        pause = threading.Event()
-        while self._waiting():
-            pause.wait(self.EVERY_SECONDS)
-            for session_id in self._waiting():
-                if not _announcements.do(lambda one=session_id: self._begin_anew(one), what="anew"):  # type: ignore[misc]
-                    break
-
-    def _waiting(self) -> list[str]:
-        """Of none is told under the lock, so that whoever adds the next one starts a thread."""
-        with self._lock:
-            if not self._sessions:
-                self._thread = None
-            return list(self._sessions)
-
-    def _begin_anew(self, session_id: str) -> None:
-        if not self.take(session_id):
-            return
-        try:
-            # Nothing has happened in the new epoch: who gets this does not know the epoch, and reads a snapshot.
-            _send(session_id, live_state.begin_anew(session_id), "")
-        except Exception:
-            self.add(session_id)
-            raise
+def _begin_anew(session_id: str) -> None:
+    """Nothing has happened in the new epoch: who gets this does not know the epoch, and reads a snapshot."""
+    _send(session_id, live_state.begin_anew(session_id), "")
 
 
-_untold = Untold()
+# Their watchers would show an old state for ever, so a new epoch is begun for each as soon as Redis answers: by the
+# session's next announcement, or of itself. Who watches one that is not remembered finds out by looking (`told.py`).
+_untold = Untold(_announcements, _begin_anew)

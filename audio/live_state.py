@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast
@@ -18,11 +19,10 @@ from typing import Any, cast
 import redis
 import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.retry import Retry
 
 from audio.errors import EventsAway
+from metrics.redis_clients import connected
 
 log = structlog.get_logger("earshot.live_state")
 
@@ -83,6 +83,14 @@ _SEE = """
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], redis.call('TIME')[1], ARGV[1])
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of Redis, in bytes. `most` is its own bound or, where none is set, what the machine has."""
+
+    used: int
+    most: int
 
 
 def append_event(session_id: str, event: bytes, *, anew: bool = False) -> str:
@@ -204,6 +212,19 @@ def clock() -> datetime:
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
 
 
+def memory() -> Memory:
+    """How much memory it uses, and may use; raises what its driver raises."""
+    facts: Any = _client().info("memory")
+    return Memory(used=int(facts["used_memory"]), most=int(facts["maxmemory"]) or int(facts["total_system_memory"]))
+
+
+def count_sockets() -> int | None:
+    """How many sockets are open, give or take those whose server died lately; None when nobody can tell."""
+    with _best_effort("sockets_not_counted"):
+        return int(_quick_client().zcard(SEEN_KEY))
+    return None
+
+
 def check() -> list[str]:
     """What is missing for a server that may forget nothing; empty when it is all there."""
     memory: Any = _client().info("memory")
@@ -265,34 +286,22 @@ def _count() -> Script:
 
 @cache
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=2, retries=1)
 
 
 @cache
 def _appending_client() -> redis.Redis:
     """One that tries nothing twice."""
-    return redis.Redis.from_url(
-        settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-    )
+    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=2)
 
 
 @cache
 def _watching_client() -> redis.Redis:
     """For a socket's reading: patient enough for a long replay, and no longer."""
-    return redis.Redis.from_url(
-        settings.EARSHOT_REDIS_URL,
-        socket_timeout=READING_SECONDS,
-        socket_connect_timeout=READING_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=READING_SECONDS)
 
 
 @cache
 def _quick_client() -> redis.Redis:
     """For what an upload would otherwise wait for: it does without rather than wait."""
-    return redis.Redis.from_url(
-        settings.EARSHOT_REDIS_URL,
-        socket_timeout=PATIENCE_SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=PATIENCE_SECONDS)

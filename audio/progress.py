@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from audio import jobs, live, rollups, sessions
+from audio import jobs, live, rollups, sessions, telling
 from audio.analysis.stages import StageResults
 from audio.errors import ChunkBusy, UnknownSession
 from audio.models import AnalysisJob, AudioChunk, ChunkSignal
@@ -22,6 +22,7 @@ from audio.states import HEARING, KIND_OF_STAGE, PROCESSING_MOVES, STAGES, JobKi
 log = structlog.get_logger("earshot.progress")
 
 WORKER_DIED = "The worker died on every attempt."
+UNEXPECTED = "unexpected"
 _UNINTERPRETED: dict[str, Any] = {
     "processing_status": ProcessingStatus.PENDING,
     "error": "",
@@ -58,7 +59,10 @@ def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk
 
     Call it within a transaction that has locked the session (`sessions.lock`).
     """
+    session = chunk.session
     chunk = AudioChunk.objects.select_for_update(no_key=True).get(pk=chunk.pk)
+    # What is announced names its company, and need not ask for it.
+    chunk.session = session
     target = values.get("processing_status")
     if target and target not in PROCESSING_MOVES[chunk.processing_status]:
         raise ChunkBusy(f"Chunk {chunk.chunk_index} is {chunk.processing_status}, so it cannot become {target}.")
@@ -70,10 +74,10 @@ def change(chunk: AudioChunk, stages: StageResults, **values: Any) -> AudioChunk
     return chunk
 
 
-def give_up(job: AnalysisJob, *, error: str, **found: Any) -> None:
+def give_up(job: AnalysisJob, *, error: str, code: str = UNEXPECTED, **found: Any) -> None:
     """End the job without a result, and its chunk with it when it was to be heard; visibly, and nothing else waits.
 
-    `found` are columns of the chunk that are known all the same.
+    `code` says for figures what `error` says for people; `found` are columns of the chunk that are known all the same.
     """
     session = job.chunk.session
     with transaction.atomic():
@@ -86,6 +90,7 @@ def give_up(job: AnalysisJob, *, error: str, **found: Any) -> None:
             ended = {"processing_status": ProcessingStatus.FAILED, "error": error, "processed_at": timezone.now()}
             chunk = change(job.chunk, stages, **ended, **found)
             transaction.on_commit(lambda: announce("chunk_processed", chunk, parts=[], emotions=None, flags=None))
+            transaction.on_commit(lambda: telling.tell(chunk, error=code))
             _leave_boundary(chunk)
         else:
             change(job.chunk, stages, **found)
@@ -150,7 +155,7 @@ def sweep() -> None:
     for job in jobs.overdue():
         with one_of_many("job", job.pk):
             if jobs.is_exhausted(job):
-                give_up(job, error=WORKER_DIED)
+                give_up(job, error=WORKER_DIED, code="worker_died")
             else:
                 jobs.dispatch_again(job)
     for session in sessions.unsettled():
@@ -185,6 +190,7 @@ def announce(kind: str, chunk: AudioChunk, **content: Any) -> None:
         chunk=ChunkSerializer(chunk).data,
         **content,
     )
+    live.recording_changed(chunk.session.tenant_id, str(chunk.session_id))
 
 
 def _all_stages(job: AnalysisJob, state: str, **told: str) -> StageResults:

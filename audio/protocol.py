@@ -1,4 +1,4 @@
-"""The frames of `/ws/audio/{session_id}`: what may come, what goes out. Pure; nothing here knows a socket.
+"""The frames of `/ws/audio/{session_id}`, and what may come on every socket. Pure; nothing here knows one.
 
 Every frame is a JSON object `{"type", "seq", "session_id", "at", …}`. `seq` is null for frames that are no events.
 """
@@ -90,15 +90,19 @@ class Allowance:
         return Verdict.COMPLAIN
 
 
-def parse(text: str | None) -> Ping | ChunkUploaded | Resume:
-    """A client's frame; raises BadFrame."""
+def read(text: str | None) -> Any:
+    """What a client's frame holds, whatever it is; raises BadFrame for what is no JSON text of a frame's length."""
     if text is None or len(text.encode(errors="surrogatepass")) > LARGEST_FRAME_BYTES:
         raise BadFrame("bad_frame", f"Send JSON text of at most {LARGEST_FRAME_BYTES} bytes.")
     try:
-        frame = orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadFrame("bad_frame", "This is not JSON.") from None
-    match frame:
+
+
+def parse(text: str | None) -> Ping | ChunkUploaded | Resume:
+    """A client's frame; raises BadFrame."""
+    match read(text):
         case {"type": "ping"}:
             return Ping()
         case {"type": "chunk_uploaded"}:
@@ -109,6 +113,15 @@ def parse(text: str | None) -> Ping | ChunkUploaded | Resume:
             raise BadFrame("bad_seq", 'A resume frame needs the "seq" of the last event that arrived.')
         case _:
             raise BadFrame("unknown_type", 'The types are "ping", "resume" and "chunk_uploaded".')
+
+
+def parse_ping(text: str | None) -> Ping:
+    """A frame to a socket that only tells; raises BadFrame."""
+    match read(text):
+        case {"type": "ping"}:
+            return Ping()
+        case _:
+            raise BadFrame("unknown_type", 'The only type is "ping".')
 
 
 def too_many_frames() -> BadFrame:

@@ -15,11 +15,11 @@ from django.db.models.functions import Coalesce
 from audio import cache, speakers
 from audio.analysis import talk
 from audio.analysis.talk import Talk
-from audio.lanes import Lane
 from audio.models import AudioSession
 from audio.states import ProcessingStatus
 from calls import conversations
 from calls.errors import CallError
+from metrics.lanes import Lane
 
 log = structlog.get_logger("earshot.rollups")
 

@@ -1,3 +1,4 @@
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -5,10 +6,11 @@ import orjson
 from django.utils import timezone
 from rest_framework import serializers
 
-from audio import consents, gaps, headers, manifest, rollups, sessions
+from audio import consents, gaps, headers, manifest, peaks, rollups, sessions
 from audio.models import AudioChunk, AudioSession, RecordingConsent, RecordingPolicy
 from audio.states import KIND_OF_STAGE, GapCause, VerdictState
-from calls.serializers import PlatformField
+from calls.serializers import PhoneField
+from metrics.fields import PlatformField
 
 LARGEST_METADATA_BYTES = 16 * 1024
 # A clock that is further ahead than this is wrong.
@@ -25,6 +27,7 @@ class NewCallSerializer(serializers.Serializer[dict[str, Any]]):
     platform = PlatformField(required=False)
     language = serializers.CharField(max_length=16, required=False)
     external_user_id = serializers.CharField(max_length=255, required=False)
+    phone = PhoneField(required=False)
 
 
 class NewSessionSerializer(serializers.Serializer[dict[str, Any]]):
@@ -202,6 +205,54 @@ class SessionSerializer(SessionInListSerializer):
             "consent_required": policy.consent_required,
             "consent_wording": policy.consent_wording,
         }
+
+
+class PlaceField(serializers.FloatField):
+    """Seconds on a recording's line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=headers.LATEST_START_SECONDS, **options)
+
+    def to_internal_value(self, data: Any) -> float:
+        # No comparison says no to what is no number.
+        if not math.isfinite(place := super().to_internal_value(data)):
+            self.fail("invalid")
+        return place
+
+
+class PeaksQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    points = serializers.IntegerField(
+        min_value=1, max_value=peaks.MOST_POINTS, default=2000, help_text="At most so many, of each channel."
+    )
+    start = PlaceField(default=0.0, help_text="From there on; from the beginning when absent.")
+    end = PlaceField(required=False, help_text="Up to there; to the end when absent.")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("end", math.inf) <= given["start"]:
+            raise serializers.ValidationError({"end": "It is to be after the start."})
+        return given
+
+
+class WaveformSerializer(serializers.Serializer[Any]):
+    """How loud each channel is, from `start` to `end` in seconds on the recording's line, which is `duration` long.
+
+    A point is the square root of the largest amplitude in `seconds_per_point`, in 255ths, and never finer than 50 ms;
+    0 where it is `missing`, a list of starts and ends: in gaps, and where nothing has come or been measured.
+    """
+
+    duration = serializers.FloatField()
+    channels = serializers.IntegerField(min_value=1, max_value=2)
+    start = serializers.FloatField()
+    end = serializers.FloatField()
+    seconds_per_point = serializers.FloatField()
+    peaks = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(min_value=0, max_value=255)),
+        help_text="By channel; of two the agent's is the first.",
+    )
+    missing = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2)
+    )
+    is_being_made = serializers.BooleanField(help_text="More of it will be here: ask again in a moment.")
 
 
 class RetrySerializer(serializers.Serializer[dict[str, Any]]):

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Sum
+from django.db.models import Count, Max, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -17,7 +17,8 @@ from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, UnknownSe
 from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
 from audio.models import AudioSession, AudioSessionQuerySet
 from audio.states import ENDED, SESSION_MOVES, GapCause, ProcessingStatus, SessionStatus, sources
-from calls import conversations
+from calls import conversations, opening
+from calls import live as calls_live
 from calls.errors import CallTaken
 
 log = structlog.get_logger("earshot.sessions")
@@ -67,7 +68,7 @@ def start(
             session.save(force_insert=True)
             # Within the transaction: a call that cannot be opened takes the row with it, so that all of it can be
             # asked for again.
-            conversations.open_call(
+            opening.open_call(
                 user=user,
                 call_id=session.call_id,
                 start_time=session.start_time,
@@ -83,6 +84,7 @@ def start(
         raise CallTaken(f"Call {session.call_id} has another recording. Give this one a call of its own.") from None
     log.info("session_started", session_id=str(session.pk))
     _keep_at_hand(session)
+    live.recording_changed(session.tenant_id, str(session.pk))
     return session, True
 
 
@@ -124,6 +126,7 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
     session = settle(session)
     if is_news:
         announce_change(session)
+        calls_live.changed(session.tenant_id, [session.call_id])
     missing = owed(session)
     if missing:
         raise ChunksOwed(
@@ -241,6 +244,7 @@ def announce_change(session: AudioSession) -> None:
         owed=told["owed"],
         verdict=told,
     )
+    live.recording_changed(session.tenant_id, str(session.pk))
 
 
 def settle(session: AudioSession) -> AudioSession:
@@ -253,8 +257,9 @@ def settle(session: AudioSession) -> AudioSession:
     with transaction.atomic():
         session = lock(session)
         transaction.on_commit(lambda: _keep_at_hand(session), robust=True)
-        session.total_duration_seconds = session.chunks.stored().aggregate(sum=Sum("duration_seconds"))["sum"] or 0
-        session.save(update_fields=["total_duration_seconds", "updated_at"])
+        stored = session.chunks.stored().aggregate(seconds=Sum("duration_seconds"), number=Count("pk"))
+        session.total_duration_seconds, session.chunk_count = stored["seconds"] or 0, stored["number"]
+        session.save(update_fields=["total_duration_seconds", "chunk_count", "updated_at"])
         if session.total_chunks is None:
             return session
         # A chunk beyond the total is here, whatever was said: the recorder counted wrong, or went on.
@@ -331,15 +336,18 @@ def _end(session: AudioSession, whole: Manifest) -> None:
     )
     if _move(session, outcome):
         log.info("session_ended", session_id=str(session.pk), status=outcome.value, verdict=whole.state.value)
-        transaction.on_commit(
-            lambda: live.announce(
-                "session_completed",
-                str(session.pk),
-                status=outcome.value,
-                duration=whole.duration,
-                verdict=manifest.verdict(whole),
-            )
-        )
+        transaction.on_commit(lambda: _announce_end(session, whole))
+
+
+def _announce_end(session: AudioSession, whole: Manifest) -> None:
+    live.announce(
+        "session_completed",
+        str(session.pk),
+        status=session.status,
+        duration=whole.duration,
+        verdict=manifest.verdict(whole),
+    )
+    live.recording_changed(session.tenant_id, str(session.pk))
 
 
 def _go_on(session: AudioSession, whole: Manifest) -> None:

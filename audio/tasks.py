@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from audio import chunks, hearing, objects, progress, rollups, sockets
+from audio import chunks, figures, hearing, objects, peaks, progress, rollups, sockets
 
 
 @shared_task(name="audio.analyse_chunk", queue="analysis", bind=True)
@@ -33,6 +33,11 @@ def roll_up_session(session_id: str) -> None:
     rollups.make_for(uuid.UUID(session_id))
 
 
+@shared_task(name="audio.make_peaks", queue="storage")
+def make_peaks(session_id: str) -> None:
+    peaks.make_for(uuid.UUID(session_id))
+
+
 @shared_task(name="audio.sweep_jobs", queue="storage")
 def sweep_jobs() -> None:
     progress.sweep()
@@ -52,3 +57,13 @@ def remove_orphaned_objects() -> None:
 @shared_task(name="audio.forget_dead_sockets", queue="storage")
 def forget_dead_sockets() -> None:
     sockets.forget_dead()
+
+
+@shared_task(name="audio.tell_gauges", queue="metrics")
+def tell_gauges() -> None:
+    figures.tell_gauges()
+
+
+@shared_task(name="audio.tell_sizes", queue="metrics")
+def tell_sizes() -> None:
+    figures.tell_sizes()

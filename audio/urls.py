@@ -12,6 +12,7 @@ urlpatterns = [
     path(f"{_SESSION}/consent", api.SessionConsent.as_view(), name="session-consent"),
     path(f"{_SESSION}/upload-token", api.SessionUploadToken.as_view(), name="session-upload-token"),
     path(f"{_SESSION}/audio", api.SessionAudio.as_view(), name="session-audio"),
+    path(f"{_SESSION}/peaks", api.SessionPeaks.as_view(), name="session-peaks"),
     path(f"{_SESSION}/chunks", api.ChunkList.as_view(), name="chunk-list"),
     # A text, so that an index that is no number is told what it should be.
     path(f"{_SESSION}/chunks/<str:index>", api.ChunkDetail.as_view(), name="chunk-detail"),

@@ -18,6 +18,21 @@ class Word(TypedDict):
     confidence: float
 
 
+class Redaction(TypedDict):
+    """One mask in a segment's text: what it hides, and when that was said.
+
+    `start` and `end` are offsets of the mask in the masked text, in characters; times in seconds, None where the words
+    have none. What it hides is for those alone who may read originals, and is not there where a company keeps none.
+    """
+
+    kind: str
+    start: int
+    end: int
+    original: NotRequired[str]
+    start_time: float | None
+    end_time: float | None
+
+
 class Segment(TypedDict):
     """Something one speaker said without a longer pause."""
 
@@ -32,6 +47,89 @@ class Segment(TypedDict):
     engine: NotRequired[str]
     # What comes next may change it: the recording goes on in mid-sentence.
     provisional: NotRequired[bool]
+    redactions: NotRequired[list[Redaction]]
+    # A person has said so, by this correction; whatever a source says afterwards does not change it.
+    corrected: NotRequired[bool]
+    correction_id: NotRequired[str]
+
+
+class Original(TypedDict):
+    """A segment of which something is masked, as it was said."""
+
+    segment_id: str
+    speaker: str
+    start_time: float
+    end_time: float
+    text: str
+    masked: str
+
+
+class Correction(TypedDict):
+    """What a person says is right at one place of a call, in place of what the source says there.
+
+    The place is that of the segment it was made to: who the source said it was, from when to when. Either of `text` and
+    `speaker` may be absent: that is as the source has it.
+    """
+
+    correction_id: str
+    segment_id: str
+    start_time: float
+    end_time: float
+    heard_as: str
+    text: NotRequired[str]
+    redactions: NotRequired[list[Redaction]]
+    speaker: NotRequired[str]
+    by: int
+    at: datetime
+
+
+class Note(TypedDict):
+    note_id: str
+    text: str
+    by: int
+    at: datetime
+
+
+Act = Literal[
+    "opened",
+    "changed",
+    "moved",
+    "text_corrected",
+    "speaker_corrected",
+    "speaker_renamed",
+    "speakers_merged",
+    "flag_judged",
+    "noted",
+    "merged",
+    "deleted",
+]
+
+
+class HistoryEntry(TypedDict):
+    """One thing that a person did to a call: of what, what it was before and is now."""
+
+    act: Act
+    by: int | None
+    at: datetime
+    about: NotRequired[str]
+    before: NotRequired[Any]
+    after: NotRequired[Any]
+
+
+class EmotionSeconds(TypedDict):
+    """How long an emotion lasts in all, shaped as an estimate that begins at 0."""
+
+    emotion: str
+    start_time: float
+    end_time: float
+
+
+class Spilled(TypedDict):
+    """Of a call too long for one document: all that is said at places before `until` is in buckets."""
+
+    until: int
+    segments: int
+    emotions: list[EmotionSeconds]
 
 
 class Emotion(TypedDict):
@@ -58,6 +156,10 @@ class Flag(TypedDict):
     end_time: float
     weight: float
     evidence: str
+
+
+# By what one knows whose a call is; `several`: the phone is shared, so one does not.
+ContactMatch = Literal["external_id", "phone", "person", "several"]
 
 
 FlagVerdict = Literal["right", "wrong"]
@@ -122,6 +224,22 @@ class Call(TypedDict):
     suspicion: NotRequired[Suspicion]
     speakers: NotRequired[list[Speaker]]
     verdict: NotRequired[dict[str, Any] | None]
+    # The customer's, as it was given, and as phones are compared.
+    phone: NotRequired[str | None]
+    phone_key: NotRequired[str | None]
+    contact_match: NotRequired[ContactMatch | None]
+    # Its contact is to be looked for.
+    contact_sought: NotRequired[bool]
+    # The conversation's times are guessed from the length of what is written: its source has none.
+    times_estimated: NotRequired[bool]
+    corrections: NotRequired[list[Correction]]
+    # Speaker → speaker: whom people say that a source means by a name.
+    renamed: NotRequired[dict[str, str]]
+    notes: NotRequired[list[Note]]
+    history: NotRequired[list[HistoryEntry]]
+    spilled: NotRequired[Spilled]
+    # What older programs kept of it elsewhere is in the conversation now (`old_segments.py`).
+    migrated: NotRequired[bool]
     version: int
     created_at: datetime
     updated_at: datetime
@@ -134,6 +252,15 @@ class People(TypedDict):
     contact_id: int | None
     platform: str
     external_user_id: str | None
+
+
+class About(People):
+    """What has to be known of a call to take something in."""
+
+    language: str
+    corrections: NotRequired[list[Correction]]
+    renamed: NotRequired[dict[str, str]]
+    spilled: NotRequired[Spilled]
 
 
 def people_by_side(people: People) -> dict[str, set[str]]:
@@ -156,42 +283,80 @@ def reviewed_flags(call: Call) -> list[ReviewedFlag]:
     return [ReviewedFlag(**flag, verdict=verdicts.get(flag["flag_id"])) for flag in suspicion.get("reasons", [])]
 
 
-_NUMBER = {"bsonType": ["int", "long", "double"]}
-_SEGMENT_SCHEMA: Mapping[str, Any] = {
-    "bsonType": "object",
-    "required": ["segment_id", "speaker", "text", "start_time", "end_time"],
-    "properties": {
-        "segment_id": {"bsonType": "string"},
-        "speaker": {"bsonType": "string"},
-        "text": {"bsonType": "string"},
-        "start_time": _NUMBER,
-        "end_time": _NUMBER,
-    },
-}
+_WHOLE = {"bsonType": ["int", "long"]}
+_NUMBER = {"bsonType": ["int", "long", "double"], "minimum": 0}
+_TEXT = {"bsonType": "string"}
+_MOMENT = {"bsonType": "date"}
+
+
+def _list_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"bsonType": "array", "items": dict(item)}
+
+
+def _object(properties: Mapping[str, Any], *, optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    every = {**properties, **(optional or {})}
+    return {"bsonType": "object", "required": list(properties), "properties": every}
+
+
+_CONVERSATION = _list_of(
+    _object(
+        {"segment_id": _TEXT, "speaker": _TEXT, "text": _TEXT, "start_time": _NUMBER, "end_time": _NUMBER},
+        optional={"confidence": _NUMBER, "words": {"bsonType": "array"}, "chunk_index": _WHOLE},
+    )
+)
+_EMOTIONS = _list_of(_object({"segment_id": _TEXT, "emotion": _TEXT, "start_time": _NUMBER, "end_time": _NUMBER}))
 VALIDATOR: Mapping[str, Any] = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": [
-            "call_id",
-            "id",
-            "tenant_id",
-            "status",
-            "deleted",
-            "conversation",
-            "version",
-            "start_time",
-        ],
-        "properties": {
-            "call_id": {"bsonType": "string"},
-            "id": {"bsonType": ["int", "long"]},
-            "tenant_id": {"bsonType": ["int", "long"]},
-            "deleted": {"enum": [0, 1]},
+    "$jsonSchema": _object(
+        {
+            "call_id": _TEXT,
+            "id": _WHOLE,
+            "tenant_id": _WHOLE,
             "status": {"enum": ["in_progress", "completed", "failed"]},
-            "start_time": {"bsonType": "date"},
-            "version": {"bsonType": ["int", "long"]},
-            "conversation": {"bsonType": "array", "items": _SEGMENT_SCHEMA},
+            "deleted": {"enum": [0, 1]},
+            "conversation": _CONVERSATION,
+            "version": _WHOLE,
+            "start_time": _MOMENT,
+            "created_at": _MOMENT,
+            "updated_at": _MOMENT,
         },
-    }
+        optional={
+            # Of calls that older programs wrote, some have a number.
+            "status_id": {"bsonType": ["string", "int", "long", "null"]},
+            "user_id": {"bsonType": ["int", "long", "null"]},
+            "duration": _NUMBER,
+            "metadata": {"bsonType": "object"},
+            "emotions": _EMOTIONS,
+            "corrections": _list_of(
+                _object(
+                    {"correction_id": _TEXT, "start_time": _NUMBER, "end_time": _NUMBER, "by": _WHOLE, "at": _MOMENT}
+                )
+            ),
+            "notes": _list_of(_object({"note_id": _TEXT, "text": _TEXT, "by": _WHOLE, "at": _MOMENT})),
+            "history": _list_of(_object({"act": _TEXT, "at": _MOMENT})),
+        },
+    )
+}
+BUCKET_VALIDATOR: Mapping[str, Any] = {
+    "$jsonSchema": _object(
+        {
+            "tenant_id": _WHOLE,
+            "call_id": _TEXT,
+            "first": _WHOLE,
+            "until": _WHOLE,
+            "conversation": _CONVERSATION,
+            "emotions": _EMOTIONS,
+        }
+    )
+}
+COUNTER_VALIDATOR: Mapping[str, Any] = {
+    "$jsonSchema": _object(
+        {
+            "tenant_id": _WHOLE,
+            "status_id": {"bsonType": ["string", "null"]},
+            "slot": _WHOLE,
+            "count": {"bsonType": ["int", "long"]},
+        }
+    )
 }
 
 
@@ -212,3 +377,24 @@ def part_of(identity: str) -> str:
     """The part of a recording that a segment's or a flag's id names; empty for what was heard otherwise."""
     words = identity.split(":")
     return words[1] if len(words) > 2 else ""
+
+
+def by_time(one: Segment | Emotion) -> tuple[float, str]:
+    """The order of a conversation, and of what is estimated of it: by when it begins, then by id."""
+    return one["start_time"], one["segment_id"]
+
+
+# Seconds that what belongs to no part of a recording has in common with what is said at the same place.
+PLACE_SECONDS = 30
+
+
+def place_of_part(part: str) -> int | None:
+    """The chunk's number that a part's name begins with; None for one that lies at no place, as the whole does."""
+    number = part[: len(part) - len(part.lstrip("0123456789"))]
+    return int(number) if number else None
+
+
+def place_of(segment: Segment) -> int:
+    """Where in a long call a segment is kept: what has one place stays together, and places follow time."""
+    place = place_of_part(part_of(segment["segment_id"]))
+    return int(segment["start_time"] // PLACE_SECONDS) if place is None else place

@@ -5,9 +5,8 @@ from django.db import connection
 SEQUENCE = "calls_number"
 
 
-def following() -> int:
-    """The next number; one that is taken and not used is simply missing."""
+def following(count: int = 1) -> list[int]:
+    """The next numbers; one that is taken and not used is simply missing."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(%s)", [SEQUENCE])
-        (number,) = cursor.fetchone()
-    return int(number)
+        cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [SEQUENCE, count])
+        return [int(number) for (number,) in cursor.fetchall()]

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
-from audio.routing import websocket_urlpatterns
+from config.routing import websocket_urlpatterns
 from crm.audit import acts
 from crm.roles import Role, grants
 

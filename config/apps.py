@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.staticfiles import apps as staticfiles_apps
+from django.db.backends.signals import connection_created
 
 
 class SwitchboardConfig(AppConfig):
@@ -8,7 +9,9 @@ class SwitchboardConfig(AppConfig):
 
     def ready(self) -> None:
         # Tasks are declared with shared_task; they find their broker only once our Celery app exists.
-        from config import celery  # noqa: F401, PLC0415
+        from config import celery, slow_statements  # noqa: F401, PLC0415
+
+        connection_created.connect(slow_statements.watch, dispatch_uid="slow_statements")
 
 
 class ServedFilesConfig(staticfiles_apps.StaticFilesConfig):
@@ -19,4 +22,8 @@ class ServedFilesConfig(staticfiles_apps.StaticFilesConfig):
         "rest_framework",
         "redoc",
         "*es-bundle*",
+        "uPlot.cjs.js",
+        "uPlot.esm.js",
+        "uPlot.iife.js",
+        "uPlot.d.ts",
     ]

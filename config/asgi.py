@@ -24,8 +24,8 @@ django_application = get_asgi_application()
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from audio.routing import websocket_urlpatterns  # noqa: E402
 from config.gate import App, Gate, Limits, Receive, Scope, Send  # noqa: E402
+from config.routing import websocket_urlpatterns  # noqa: E402
 from crm.authentication import SocketAuthentication  # noqa: E402
 from crm.sockets import guarded  # noqa: E402
 

@@ -3,15 +3,17 @@
 import logging
 import os
 import signal
+import time
 import warnings
 from typing import Any
 
 import structlog
-from celery import Celery, signals
+from celery import Celery, signals, states
 from celery.utils.log import get_multiprocessing_logger
 
 from config import heartbeat, watching
 from config.stack.processes import end_with_parent
+from metrics import timings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Before anything loads numpy: the matrices that hearing is made of are small, and threads of their own cost it several
@@ -27,6 +29,8 @@ log = structlog.get_logger("earshot.workers")
 app = Celery("earshot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Task → when it began; of what a worker is killed over, nobody hears again.
+_began: dict[str, float] = {}
 
 
 @signals.setup_logging.connect
@@ -70,6 +74,28 @@ def tie_to_worker(**_: Any) -> None:
 def note_the_beat(**_: Any) -> None:
     watching.start("beat")
     signals.after_task_publish.connect(heartbeat.note, weak=False)
+
+
+@signals.task_prerun.connect
+def time_the_task(task_id: str, **_: Any) -> None:
+    _began[task_id] = time.perf_counter()
+
+
+@signals.task_postrun.connect
+def count_the_task(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    began = _began.pop(task_id, None)
+    if began is not None:
+        timings.record(f"task.{task.name}", time.perf_counter() - began, failed=state == states.FAILURE)
+
+
+@signals.worker_process_shutdown.connect
+def tell_the_last_figures(**_: Any) -> None:
+    # Knows models, which are not to be had before the settings that this module names.
+    from metrics import telling  # noqa: PLC0415
+
+    # A process of the pool ends without what others do at their end.
+    timings.flush()
+    telling.end()
 
 
 @signals.task_prerun.connect

@@ -27,11 +27,10 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
-from kombu.exceptions import ChannelError
 
 from audio import blobs, live_state
 from calls import store
-from config import hearing_checks, heartbeat
+from config import figure_checks, hearing_checks, heartbeat, queues
 from config.celery import app
 from config.findings import Check, Finding, State, cause_of, error, ok, seconds_of, skipped, warning
 from config.settings import environment
@@ -40,7 +39,7 @@ from config.stack.binaries import Kind
 from config.stack.place import COMFORTABLE_FREE_BYTES, GIBIBYTE, LEAST_FREE_BYTES
 from config.stores import CHECKS as STORES
 from crm.audit import sealing
-from metrics import archive
+from metrics import archive, notify
 
 # MongoDB's driver looks for a server for five seconds before it gives up.
 DEADLINE_SECONDS = 8.0
@@ -205,6 +204,18 @@ def _check_keys(findings: Iterable[Finding], ping: Callable[[], object], prefix:
     yield from findings
 
 
+def check_mail() -> Iterator[Finding]:
+    """Whether the mail server that alerts go through answers. Without one they go by webhook alone."""
+    if not notify.mail_is_on():
+        yield ok("none is set up (EARSHOT_EMAIL_URL): alerts go by webhook alone")
+        return
+    try:
+        yield ok(f"answers in {seconds_of(notify.ping) * 1000:.0f} ms")
+    except Exception as failed:
+        # Whatever it is that keeps mail from being sent: the name, the port, the certificate, the password.
+        yield warning(cause_of(failed), "See EARSHOT_EMAIL_URL (docs/settings.md): its host, port, user and password.")
+
+
 def check_migrations() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     missing = [str(migration) for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
@@ -263,8 +274,8 @@ def check_disk() -> Iterator[Finding]:
 def check_workers() -> Iterator[Finding]:
     """Whether each queue that a task of ours goes to has somebody who takes from it."""
     served = app.control.inspect(timeout=_WORKERS_SECONDS).active_queues() or {}
-    taken = {queue["name"] for queues in served.values() for queue in queues}
-    if idle := sorted(queues_of_tasks() - taken):
+    taken = {queue["name"] for theirs in served.values() for queue in theirs}
+    if idle := sorted(queues.names() - taken):
         yield warning(
             f"nobody works on {', '.join(idle)}",
             f"`make run` starts workers, or: celery -A config worker -Q {','.join(idle)}",
@@ -282,27 +293,12 @@ def check_beat() -> Iterator[Finding]:
 
 
 def check_queues() -> Iterator[Finding]:
-    with app.connection_for_read() as broker:
-        depths = {queue: _depth(broker.default_channel, queue) for queue in sorted(queues_of_tasks())}
+    depths = queues.depths()
     said = ", ".join(f"{queue} {depth}" for queue, depth in depths.items())
     if max(depths.values()) > MANY_WAITING:
         yield warning(f"waiting: {said}", "Start more workers on the longest one.")
     else:
         yield ok(f"waiting: {said}")
-
-
-def queues_of_tasks() -> set[str]:
-    """Every queue that a task of ours is sent to."""
-    ours = [task for name, task in app.tasks.items() if not name.startswith("celery.")]
-    return {getattr(task, "queue", None) or settings.CELERY_TASK_DEFAULT_QUEUE for task in ours}
-
-
-def _depth(channel: Any, queue: str) -> int:
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except ChannelError:
-        # Redis has no queue with nothing in it.
-        return 0
 
 
 def _ping_objects() -> None:
@@ -368,6 +364,8 @@ CHECKS: dict[str, Check] = {
     "Archive": check_archive,
     "Redis as a store": check_keeping,
     "Audit log": check_audit_log,
+    **figure_checks.CHECKS,
+    "Mail": check_mail,
     "Clock of PostgreSQL": partial(check_clock, _clock_of_postgresql),
     "Clock of MongoDB": partial(check_clock, store.clock),
     "Clock of Redis": partial(check_clock, live_state.clock),
@@ -385,10 +383,13 @@ def needed_servers() -> dict[str, str]:
     needs = {
         "Migrations": "PostgreSQL",
         "Calls": "MongoDB",
+        "Hours of figures": "MongoDB",
+        "Queue of conversations": "Redis",
         "Bucket": "Object store",
         "Schedules": "PostgreSQL",
         "Redis as a store": "Redis",
         "Audit log": "PostgreSQL",
+        "Figures": "MongoDB",
         "Clock of PostgreSQL": "PostgreSQL",
         "Clock of MongoDB": "MongoDB",
         "Clock of Redis": "Redis",

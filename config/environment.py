@@ -5,8 +5,10 @@ environment wins over that file, so that a command in another terminal finds the
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -14,6 +16,21 @@ from psycopg.conninfo import conninfo_to_dict
 
 class SettingError(Exception):
     """A variable is missing or does not say what its type needs; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """`security`: "tls" from the first byte, "starttls" before anything is said, or ""."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    security: str = ""
+
+
+# By the scheme of a mail server's URL: how it is secured, and the port where none is named.
+_MAIL_SCHEMES = {"smtp": ("", 25), "smtp+starttls": ("starttls", 587), "smtps": ("tls", 465)}
 
 
 class Environment:
@@ -41,14 +58,16 @@ class Environment:
     def path(self, name: str, default: Path | None = None) -> Path:
         return Path(self.text(name, str(default) if default else None))
 
-    def integer(self, name: str, default: int) -> int:
+    def integer(self, name: str, default: int, *, least: int | None = None) -> int:
+        """A whole number; with `least`, none below it, for which other settings may make the default too small."""
         value = self._given(name)
-        if not value:
-            return default
         try:
-            return int(value)
+            number = int(value) if value else default
         except ValueError:
             raise SettingError(f"{name} must be a whole number, not {value!r}.") from None
+        if least is not None and number < least:
+            raise SettingError(f"{name} must be at least {least}, not {number}.")
+        return number
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
         """One of the words; the first when nothing is set."""
@@ -81,6 +100,23 @@ class Environment:
             "HOST": parts.get("host"),
             "PORT": parts.get("port"),
         }
+
+    def mail_server(self, name: str) -> MailServer:
+        """What a URL says; one without a host when nothing is set."""
+        value = self._given(name).strip()
+        if not value:
+            return MailServer()
+        try:
+            parts = urlsplit(value)
+            security, port = _MAIL_SCHEMES[parts.scheme]
+            if not parts.hostname or parts.path.strip("/"):
+                raise ValueError(value)
+            user, password = unquote(parts.username or ""), unquote(parts.password or "")
+            return MailServer(parts.hostname, parts.port or port, user, password, security)
+        except (KeyError, ValueError):
+            # Without what it is, which may hold a password.
+            said = "smtps://user:password@host:465, smtp+starttls://… or smtp://…"
+            raise SettingError(f"{name} must look like {said}") from None
 
     def words(self, name: str, default: list[str]) -> list[str]:
         """Comma-separated words."""

@@ -17,8 +17,8 @@ from metrics import timings
 log = structlog.get_logger("earshot.request")
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
-# In a line of JSON, from its secret to where the string or the line of a traceback ends.
-_SIGN_IN_LINK = re.compile(r'(/welcome/)(?:[^"\\]|\\[^n])+')
+# In a line of JSON, from its secret or its person to where the string or the line of a traceback ends.
+_TELLING_ADDRESS = re.compile(r'(/welcome/|/api/metrics/users/)(?:[^"\\]|\\[^n])+')
 _DETAIL = re.compile(r"(DETAIL: ).*")
 _BEFORE_RENDERING: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -52,7 +52,7 @@ def logging_settings(*, level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.EventRenamer("message"),
                     structlog.processors.JSONRenderer(),
-                    _without_sign_in_links,
+                    _without_telling_addresses,
                 ],
             }
         },
@@ -81,13 +81,13 @@ def _without_values(event: Any) -> Any:
     return event
 
 
-def _without_sign_in_links(logger: Any, method: str, line: str) -> str:
-    """A sign-in link opens a door to whoever has it, also one that was mistyped.
+def _without_telling_addresses(logger: Any, method: str, line: str) -> str:
+    """A sign-in link opens a door to whoever has it, also one that was mistyped; a user's id names a person.
 
     Django writes the path of what it refuses into messages of its own, so the finished line is looked at, whoever it
     is from.
     """
-    return _SIGN_IN_LINK.sub(r"\1…", line)
+    return _TELLING_ADDRESS.sub(r"\1…", line)
 
 
 def request_id_of(given: str) -> str:

@@ -46,6 +46,10 @@ def defaults() -> list[Default]:
     """The table."""
     window = settings.EARSHOT_SIGN_IN_WINDOW_SECONDS
     sweep, seal = settings.EARSHOT_SWEEP_SECONDS, settings.EARSHOT_SEAL_SECONDS
+    match = settings.EARSHOT_MATCH_SECONDS
+    gauges, sizes = settings.EARSHOT_GAUGES_SECONDS, settings.EARSHOT_SIZES_SECONDS
+    watch, deliver = settings.EARSHOT_ALERTS_SECONDS, settings.EARSHOT_DELIVERIES_SECONDS
+    index, reconcile = settings.EARSHOT_INDEX_SECONDS, settings.EARSHOT_RECONCILE_SECONDS
     return [
         # A sweep that waited longer than its interval has been overtaken by the next.
         Default("Find work that was lost on its way", "audio.sweep_jobs", every=sweep, expires=sweep),
@@ -54,7 +58,32 @@ def defaults() -> list[Default]:
             "Remove objects that nobody knows", "audio.remove_orphaned_objects", crontab="40 3 * * *", expires=3600
         ),
         Default("Forget sockets whose server died", "audio.forget_dead_sockets", every=60, expires=60),
+        Default("Index calls that changed, for search", "calls.index_stale", every=index, expires=index),
+        Default("Make vectors that are missing", "calls.embed_waiting", every=60, expires=60),
+        Default("Compare search with the calls", "calls.reconcile_search", crontab="10 2 * * *", expires=3600),
+        Default("Count the calls of each status anew", "calls.reconcile_counters", every=reconcile, expires=reconcile),
+        Default(
+            "Look for calls that are there twice", "calls.find_duplicate_calls", crontab="50 2 * * *", expires=3600
+        ),
+        # A few minutes past the hour for the one that has ended, and then for what comes late.
+        Default("Fill hours of figures", "metrics.fill_hours", crontab="4-59/5 * * * *", expires=300),
+        Default("Roll up days of figures", "metrics.roll_days", crontab="6-59/15 * * * *", expires=900),
+        Default("Compare figures with the rules for alerts", "crm.watch_figures", every=watch, expires=watch),
+        Default("Send what waits of alerts", "metrics.send_deliveries", every=deliver, expires=deliver),
+        Default("Forget old alerts", "metrics.forget_old_alerts", crontab="20 4 * * *", expires=3600),
+        Default("End live-dubbing sessions that were left", "metrics.end_idle_dubbing", every=60, expires=60),
+        Default("Archive days of figures", "metrics.archive_days", crontab="30 2 * * *", expires=3600),
+        Default("Keep hours until they are archived", "metrics.hold_hours", crontab="30 4 * * *", expires=3600),
+        Default("Erase the oldest archived days", "metrics.retire_archived_days", crontab="50 4 * * *", expires=3600),
+        Default("Find the contacts of calls", "crm.match_calls", every=match, expires=match),
         Default("Forget failed sign-ins that no longer count", "crm.sweep_sign_ins", every=window, expires=window),
+        Default("Tell how much there is to hear", "audio.tell_gauges", every=gauges, expires=gauges),
+        Default("Tell how much waits for search", "calls.tell_gauges", every=gauges, expires=gauges),
+        Default("Tell how many tasks wait", "config.tell_queues", every=gauges, expires=gauges),
+        Default("Tell the size of the calls", "calls.tell_sizes", every=sizes, expires=sizes),
+        Default("Tell the size of the recordings", "audio.tell_sizes", every=2 * sizes, expires=sizes),
+        Default("Tell how the tiers of the figures stand", "metrics.tell_gauges", every=sizes, expires=sizes),
+        Default("Tell the sizes of the servers", "config.tell_stores", every=sizes, expires=sizes),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]
 

@@ -104,6 +104,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Who watches from elsewhere, see config/watching; empty is nobody.
 EARSHOT_OTLP_ENDPOINT = environment.text("EARSHOT_OTLP_ENDPOINT", "")
 EARSHOT_SENTRY_DSN = environment.text("EARSHOT_SENTRY_DSN", "")
+# A command to a database that takes longer is logged by its shape, and counted.
+EARSHOT_SLOW_MS = environment.integer("EARSHOT_SLOW_MS", 100)
 LOGGING = logging_settings(level=environment.text("EARSHOT_LOG_LEVEL", "INFO"))
 
 # --- People ---
@@ -148,6 +150,8 @@ DATABASES = {
     }
 }
 EARSHOT_MONGODB_URL = environment.text("EARSHOT_MONGODB_URL", "mongodb://127.0.0.1:27017/earshot")
+# Whose segments are that an older installation left without saying so; 0: told by the calls that there are.
+EARSHOT_LEGACY_TENANT_ID = environment.integer("EARSHOT_LEGACY_TENANT_ID", 0)
 # Two roles: what is in `redis` must survive a restart, what is in `cache` may be lost at any time.
 EARSHOT_REDIS_URL = environment.text("EARSHOT_REDIS_URL", "redis://127.0.0.1:6379/0")
 EARSHOT_CACHE_URL = environment.text("EARSHOT_CACHE_URL", "redis://127.0.0.1:6380/0")
@@ -166,6 +170,14 @@ _S3_CLIENT = S3Config(
     read_timeout=10,
     retries={"max_attempts": 2, "mode": "standard"},
     max_pool_connections=32,
+)
+# Google's store, as some others, refuses the checksums that boto3 adds; the signature covers the content instead.
+_ARCHIVE_CLIENT = _S3_CLIENT.merge(
+    S3Config(
+        s3={"addressing_style": "path", "payload_signing_enabled": True},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
 )
 _S3_ENDPOINT = environment.text("EARSHOT_S3_ENDPOINT", "http://127.0.0.1:9000")
 _S3_ACCESS_KEY = environment.text("EARSHOT_S3_ACCESS_KEY", "earshot")
@@ -198,13 +210,15 @@ STORAGES = {
             "region_name": environment.text("EARSHOT_ARCHIVE_REGION", _S3_REGION),
             "file_overwrite": True,
             "default_acl": None,
-            "client_config": _S3_CLIENT,
+            "client_config": _ARCHIVE_CLIENT,
         },
     },
     "staticfiles": {"BACKEND": "config.static.StaticFiles"},
 }
 STATIC_URL = "static/"
 STATIC_ROOT = EARSHOT_DATA / "static"
+# Other people's libraries for pages, which `make` installs from browser/package-lock.json.
+STATICFILES_DIRS = [("uplot", BASE_DIR / "browser" / "node_modules" / "uplot" / "dist")]
 
 # --- REST ---
 REST_FRAMEWORK = {
@@ -219,6 +233,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "crm.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.errors.answer",
+    # `format` in an address is for the view that it is an address of.
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -229,10 +245,22 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # Two fields are called status, and mean a recording's and a call's.
+    # Several fields are called status, and mean a recording's, a call's, and a conversation's on its way.
     "ENUM_NAME_OVERRIDES": {
         "SessionStatusEnum": "audio.states.SessionStatus",
+        "CallStatusEnum": "calls.serializers.CALL_STATES",
+        "ConversationStatusEnum": "calls.intake_serializers.CONVERSATION_STATES",
+        "DubbingStatusEnum": "metrics.api.dubbing.DUBBING_STATES",
         "VerdictStateEnum": "audio.states.VerdictState",
+        "CardVerdictStateEnum": "crm.board.VERDICT_STATES",
+        "AlertKindEnum": "metrics.models.AlertKind",
+        "AlertStateEnum": "metrics.models.AlertState",
+        "AlertUnitEnum": "metrics.alerts.kinds.Unit",
+        "AlertResolutionEnum": "metrics.models.Resolution",
+        "AlertEventEnum": "metrics.models.AlertEvent",
+        "DestinationKindEnum": "metrics.models.DestinationKind",
+        "DeliveryStateEnum": "metrics.models.DeliveryState",
+        "DeliveryErrorEnum": "metrics.models.DeliveryError",
     },
 }
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
@@ -286,6 +314,103 @@ EARSHOT_WHISPER_THREADS = environment.integer("EARSHOT_WHISPER_THREADS", 1)
 EARSHOT_TRANSCRIBER_URL = environment.text("EARSHOT_TRANSCRIBER_URL", "")
 EARSHOT_TRANSCRIBER_KEY = environment.text("EARSHOT_TRANSCRIBER_KEY", "")
 EARSHOT_TRANSCRIBER_MODEL = environment.text("EARSHOT_TRANSCRIBER_MODEL", "whisper-1")
+
+# --- Calls ---
+# So many segments one document holds; of longer calls the older ones move into documents of their own.
+EARSHOT_BUCKET_SEGMENTS = environment.integer("EARSHOT_BUCKET_SEGMENTS", 400)
+
+# How often the counters by status are compared with the calls.
+EARSHOT_RECONCILE_SECONDS = environment.integer("EARSHOT_RECONCILE_SECONDS", 3600)
+# So often calls that came are given their contact.
+EARSHOT_MATCH_SECONDS = environment.integer("EARSHOT_MATCH_SECONDS", 5)
+
+# --- Search ---
+# What makes vectors of what is said, so that it is found by its meaning; none leaves it at words.
+EARSHOT_EMBEDDER = environment.choice("EARSHOT_EMBEDDER", ["minilm", "ollama", "none"])
+EARSHOT_OLLAMA_URL = environment.text("EARSHOT_OLLAMA_URL", "http://127.0.0.1:11434")
+EARSHOT_OLLAMA_EMBED_MODEL = environment.text("EARSHOT_OLLAMA_EMBED_MODEL", "nomic-embed-text")
+# Vectors that each process remembers.
+EARSHOT_EMBEDDING_CACHE = environment.integer("EARSHOT_EMBEDDING_CACHE", 1000)
+# So many texts are embedded at once, and so long may a server take for them.
+EARSHOT_EMBEDDING_BATCH = environment.integer("EARSHOT_EMBEDDING_BATCH", 32)
+EARSHOT_EMBEDDING_SECONDS = environment.integer("EARSHOT_EMBEDDING_SECONDS", 20)
+# Calls that changed are looked for so often, should the message that says so be lost; so many are taken at once, and
+# after so long a task makes room for others and sends itself again.
+EARSHOT_INDEX_SECONDS = environment.integer("EARSHOT_INDEX_SECONDS", 5)
+EARSHOT_INDEX_BATCH = environment.integer("EARSHOT_INDEX_BATCH", 20)
+EARSHOT_INDEX_WORK_SECONDS = environment.integer("EARSHOT_INDEX_WORK_SECONDS", 2)
+# A call whose indexing began this long ago and did not end is indexed by another worker.
+EARSHOT_INDEX_CLAIM_SECONDS = environment.integer("EARSHOT_INDEX_CLAIM_SECONDS", 60)
+# A search waits so long for the embedder and then answers by words alone.
+EARSHOT_SEARCH_PATIENCE_SECONDS = environment.integer("EARSHOT_SEARCH_PATIENCE_SECONDS", 2)
+# Up to so many vectors are compared one by one, which misses none; of more, an index finds those nearest.
+EARSHOT_SEARCH_COMPARED = environment.integer("EARSHOT_SEARCH_COMPARED", 5000)
+# The cosine, in percent, from which texts count as alike; 0 is what is right for the model.
+EARSHOT_SEARCH_SIMILARITY_PERCENT = environment.integer("EARSHOT_SEARCH_SIMILARITY_PERCENT", 0)
+
+# --- Intake of conversations ---
+# How many make a batch, how many batches are stored at a time, how many may wait, and how long one waits at most.
+_BATCH, _CONCURRENCY, _MOST_QUEUED, _AGE = {
+    "default": (10, 3, 1000, 30),
+    "throughput": (20, 5, 5000, 30),
+    "latency": (5, 2, 1000, 5),
+}[environment.choice("EARSHOT_INTAKE_PROFILE", ["default", "throughput", "latency"])]
+EARSHOT_INTAKE_BATCH = environment.integer("EARSHOT_INTAKE_BATCH", _BATCH, least=1)
+EARSHOT_INTAKE_CONCURRENCY = environment.integer("EARSHOT_INTAKE_CONCURRENCY", _CONCURRENCY, least=1)
+EARSHOT_INTAKE_MOST_QUEUED = environment.integer("EARSHOT_INTAKE_MOST_QUEUED", _MOST_QUEUED, least=1)
+EARSHOT_INTAKE_AGE_SECONDS = environment.integer("EARSHOT_INTAKE_AGE_SECONDS", _AGE, least=0)
+# How many bytes they may be together; dead letters may be as many besides.
+EARSHOT_INTAKE_MOST_BYTES = environment.integer("EARSHOT_INTAKE_MOST_BYTES", 256 * 2**20, least=1)
+EARSHOT_INTAKE_LOOK_SECONDS = environment.integer("EARSHOT_INTAKE_LOOK_SECONDS", 5, least=1)
+# What a consumer holds goes to another when it has not said for so long, as it does at every look, that it lives.
+EARSHOT_INTAKE_CLAIM_SECONDS = environment.integer(
+    "EARSHOT_INTAKE_CLAIM_SECONDS", 60, least=2 * EARSHOT_INTAKE_LOOK_SECONDS
+)
+# The launcher gives a process three seconds to end.
+EARSHOT_INTAKE_FLUSH_SECONDS = environment.integer("EARSHOT_INTAKE_FLUSH_SECONDS", 2, least=0)
+EARSHOT_INTAKE_MOST_ATTEMPTS = environment.integer("EARSHOT_INTAKE_MOST_ATTEMPTS", 4, least=1)
+EARSHOT_INTAKE_MOST_DEAD = environment.integer("EARSHOT_INTAKE_MOST_DEAD", 1000, least=1)
+# From when on its health is a warning, and critical.
+EARSHOT_INTAKE_WARNING_PERCENT = environment.integer("EARSHOT_INTAKE_WARNING_PERCENT", 70)
+EARSHOT_INTAKE_CRITICAL_PERCENT = environment.integer("EARSHOT_INTAKE_CRITICAL_PERCENT", 90)
+EARSHOT_INTAKE_WARNING_OLDEST_SECONDS = environment.integer("EARSHOT_INTAKE_WARNING_OLDEST_SECONDS", 120)
+EARSHOT_INTAKE_CRITICAL_OLDEST_SECONDS = environment.integer("EARSHOT_INTAKE_CRITICAL_OLDEST_SECONDS", 600)
+EARSHOT_INTAKE_WARNING_DEAD = environment.integer("EARSHOT_INTAKE_WARNING_DEAD", 1, least=1)
+EARSHOT_INTAKE_CRITICAL_DEAD = environment.integer("EARSHOT_INTAKE_CRITICAL_DEAD", 100, least=1)
+
+# --- Metrics ---
+# Hours and days of figures live so long in MongoDB.
+EARSHOT_METRICS_HOURS_DAYS = environment.integer("EARSHOT_METRICS_HOURS_DAYS", 90, least=10)
+# So long days are kept in the archive.
+EARSHOT_METRICS_ARCHIVE_YEARS = environment.integer("EARSHOT_METRICS_ARCHIVE_YEARS", 7, least=1)
+# The class that the store keeps them in; empty is its default. It has to be one from which they can be read at once.
+EARSHOT_ARCHIVE_STORAGE_CLASS = environment.text("EARSHOT_ARCHIVE_STORAGE_CLASS", "")
+# Opens /metrics to who sends it, from wherever; without it, to this machine alone.
+EARSHOT_METRICS_TOKEN = environment.text("EARSHOT_METRICS_TOKEN", "")
+# So often it is told how much waits, and how large the stores are.
+EARSHOT_GAUGES_SECONDS = environment.integer("EARSHOT_GAUGES_SECONDS", 15)
+EARSHOT_SIZES_SECONDS = environment.integer("EARSHOT_SIZES_SECONDS", 60)
+# So long Redis keeps the sums of an hour that could not be filled into MongoDB.
+EARSHOT_METRICS_CATCH_UP_DAYS = environment.integer("EARSHOT_METRICS_CATCH_UP_DAYS", 8)
+# So many groups (channel, session, user, platform and pipeline together) one company may have in an hour.
+EARSHOT_METRICS_MOST_GROUPS = environment.integer("EARSHOT_METRICS_MOST_GROUPS", 20_000, least=1)
+
+# --- Alerts ---
+# So often figures are compared with the rules, and what waits to be sent is looked for.
+EARSHOT_ALERTS_SECONDS = environment.integer("EARSHOT_ALERTS_SECONDS", 30, least=1)
+EARSHOT_DELIVERIES_SECONDS = environment.integer("EARSHOT_DELIVERIES_SECONDS", 5, least=1)
+# Whether a company's admin may have this server ask machines of its own network, itself among them.
+EARSHOT_WEBHOOKS_TO_PRIVATE = environment.boolean("EARSHOT_WEBHOOKS_TO_PRIVATE")
+# Without a mail server no mail is sent, and pages say so.
+EARSHOT_EMAIL_URL = environment.text("EARSHOT_EMAIL_URL", "")
+_MAIL = environment.mail_server("EARSHOT_EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL.security == "tls", _MAIL.security == "starttls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = environment.text(
+    "EARSHOT_EMAIL_FROM", f"Earshot <earshot@{urlsplit(EARSHOT_URL).hostname or 'localhost'}>"
+)
 
 # --- Celery (read by config/celery.py under the prefix CELERY_) ---
 CELERY_BROKER_URL = EARSHOT_REDIS_URL

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 
 from audio import blobs
-from calls import store
+from calls import queue, store, vector_indexes
 from config import schedule
-from metrics import archive, keyring
+from metrics import archive, dubbing, hours, keyring
 
 # What a person reads → the verb of the door that makes it. Each may be called again at any time.
 STORES: dict[str, Callable[[], None]] = {
     "MongoDB collection of calls, its validator and indexes": store.create,
+    "MongoDB collection of live-dubbing sessions": dubbing.create,
+    "Index of vectors, for search": vector_indexes.create,
+    "Queue of conversations": queue.create,
+    "MongoDB collections of hours and days, their validators and indexes": hours.create,
     "Bucket for recordings": blobs.create,
     "Bucket for the archive": archive.create,
     "Root secret of the keyring": keyring.create,
@@ -19,6 +23,10 @@ STORES: dict[str, Callable[[], None]] = {
 # The same for `manage.py doctor`: what a person reads → the verb that says what is missing.
 CHECKS: dict[str, Callable[[], list[str]]] = {
     "Calls": store.check,
+    "Live-dubbing sessions": dubbing.check,
+    "Search": vector_indexes.check,
+    "Queue of conversations": queue.check,
+    "Hours of figures": hours.check,
     "Bucket": blobs.check,
     "Archive": archive.check,
     "Schedules": schedule.check,

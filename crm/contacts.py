@@ -1,20 +1,21 @@
 """Contacts: created, changed, removed, and found by what is known of them.
 
-What was typed is kept as it was; beside it stand keys, normalised, by which it is found. A phone's key is its
-digits with a leading plus sign where one was typed (or 00 for it): nothing is known here of countries, so
-"040 1234" and "+49 40 1234" are two phones. A name's keys begin at each of its words, without accents and case.
+What was typed is kept as it was; beside it stand keys, normalised, by which it is found: those of a phone as
+`calls.phone_numbers` has them, those of a name from each of its words on, without accents and case. Whoever gets or
+loses a phone or an id has its calls matched anew (`matching`).
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from crm import forgotten
+from calls import live
+from calls.phone_numbers import looks_like_one, phone_key
+from crm import forgotten, matching
 from crm.errors import ContactTaken, UnknownContact
 from crm.models import Contact, ContactIdentity, ContactKey, KeyKind
 from crm.models.contacts import ContactQuerySet
@@ -27,10 +28,7 @@ MOST_EMAILS = 50
 MOST_IDENTITIES = 500
 # What stands after so many words of a name is found by the words before it only.
 MOST_WORDS = 8
-# E.164 allows fifteen digits; extensions and internal numbers have few.
-PHONE_DIGITS = range(3, 21)
 _NOT_THERE = "There is no contact {contact_id}."
-_LIKE_A_PHONE = re.compile(r"\+?[\s()./-]*\d[\d\s()./-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +66,17 @@ def with_email(tenant_id: int, email: str) -> ContactQuerySet:
     return Contact.objects.with_key(tenant_id, KeyKind.EMAIL, email_key(email))
 
 
+def shared_phones(contact: Contact) -> list[str]:
+    """Those of a contact's phones, as they were typed, that another one has too: by them no call finds its contact."""
+    keys = {phone_key(phone): phone for phone in contact.phones}
+    having = ContactKey.objects.filter(tenant_id=contact.tenant_id, kind=KeyKind.PHONE, value__in=keys)
+    return [keys[key] for key in having.exclude(contact=contact).values_list("value", flat=True).distinct()]
+
+
 def search(tenant_id: int, text: str) -> ContactQuerySet:
     """The tenant's contacts of whom a word of a name, a phone or an e-mail starts with the text, or an id is it."""
     starts = [(KeyKind.NAME, name_key(text)), (KeyKind.EMAIL, email_key(text))]
-    if _LIKE_A_PHONE.fullmatch(text):
+    if looks_like_one(text):
         digits = phone_key(text)
         # Whoever types no plus sign may mean a phone that was kept with one.
         starts += [(KeyKind.PHONE, digits), (KeyKind.PHONE, f"+{digits.removeprefix('+')}")]
@@ -86,17 +91,20 @@ def create(
     phones: Iterable[str] = (),
     emails: Iterable[str] = (),
     identities: Iterable[Identity] = (),
+    number: int | None = None,
 ) -> Contact:
     """A new contact. Raises ContactTaken when somebody else of the tenant has one of the identities.
 
-    Raises UnknownContact when one of them is somebody's who has been erased: all that was given is about them.
+    Raises UnknownContact when one of them is somebody's who has been erased: all that was given is about them. `number`
+    is the id that it had elsewhere, which the caller knows to be free; IntegrityError when it is not.
     """
     identities = list(identities)
+    own = set() if number is None else {person_keys.of_contact(number)}
     with transaction.atomic():
-        if forgotten.among(tenant_id, {identity.person_key for identity in identities}):
+        if forgotten.among(tenant_id, {identity.person_key for identity in identities} | own):
             raise UnknownContact("There is no contact who goes by these ids.")
         contact = Contact(
-            pk=forgotten.unused_id(Contact, tenant_id, person_keys.of_contact),
+            pk=number or forgotten.unused_id(Contact, tenant_id, person_keys.of_contact),
             tenant_id=tenant_id,
             names=list(names),
             phones=list(phones),
@@ -105,6 +113,7 @@ def create(
         contact.save(force_insert=True)
         _write_keys(contact)
         _write_identities(contact, identities)
+        _look_again(contact, was=_NOBODY)
     return find(tenant_id, contact.pk)
 
 
@@ -122,6 +131,7 @@ def change(tenant_id: int, contact_id: int, values: Mapping[str, Any]) -> Contac
         contact = Contact.objects.of(tenant_id).select_for_update().filter(pk=contact_id).first()
         if contact is None:
             raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
+        was, was_called = _found_by(contact), str(contact)
         for name, kept in typed.items():
             setattr(contact, name, kept)
         contact.save(update_fields=[*typed, "updated_at"])
@@ -129,14 +139,24 @@ def change(tenant_id: int, contact_id: int, values: Mapping[str, Any]) -> Contac
             _write_keys(contact)
         if "identities" in values:
             _write_identities(contact, values["identities"])
+        _look_again(contact, was=was)
+        if str(contact) != was_called:
+            live.much_changed(tenant_id)
     return find(tenant_id, contact_id)
 
 
 def remove(tenant_id: int, contact_id: int) -> None:
-    """Remove a contact with all it was found by. Calls keep its number, which is never given again."""
-    removed, _ = Contact.objects.of(tenant_id).filter(pk=contact_id).delete()
-    if not removed:
-        raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
+    """Remove a contact with all it was found by. Raises UnknownContact.
+
+    Calls keep its number, which is never given again, unless another contact is the only one with its phone then.
+    """
+    with transaction.atomic():
+        contact = Contact.objects.of(tenant_id).select_for_update().filter(pk=contact_id).first()
+        if contact is None:
+            raise UnknownContact(_NOT_THERE.format(contact_id=contact_id))
+        matching.look_again(tenant_id, phone_keys=_found_by(contact).phone_keys)
+        contact.delete()
+        live.much_changed(tenant_id)
 
 
 def name_key(name: str) -> str:
@@ -155,26 +175,35 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFKC", email).strip().casefold()[:320]
 
 
-def phone_key(phone: str) -> str:
-    """Its digits, with a leading + if it was typed or 00 stood for it; "" when there are none."""
-    plain = unicodedata.normalize("NFKC", phone).strip()
-    digits = "".join(str(unicodedata.decimal(sign)) for sign in plain if sign.isdecimal())
-    if plain.startswith("00"):
-        return f"+{digits[2:]}"
-    return f"+{digits}" if plain.startswith("+") and digits else digits
-
-
-def is_phone(phone: str) -> bool:
-    """Whether it is digits and what people put between them, neither too few nor too many."""
-    plain = unicodedata.normalize("NFKC", phone).strip()
-    return _LIKE_A_PHONE.fullmatch(plain) is not None and len(phone_key(phone).strip("+")) in PHONE_DIGITS
-
-
 def _keys_of(tenant_id: int, contact_id: int, given: Iterable[Identity]) -> set[str]:
     """The person keys of a contact: its own, and those of the ids it has and is given."""
     kept = ContactIdentity.objects.filter(tenant_id=tenant_id, contact_id=contact_id)
     identities = {Identity(*pair) for pair in kept.values_list("platform", "external_user_id")} | set(given)
     return {person_keys.of_contact(contact_id), *(identity.person_key for identity in identities)}
+
+
+class _FoundBy(NamedTuple):
+    """What calls find a contact by."""
+
+    phone_keys: frozenset[str]
+    identities: frozenset[tuple[str, str]]
+
+
+_NOBODY = _FoundBy(frozenset(), frozenset())
+
+
+def _found_by(contact: Contact) -> _FoundBy:
+    identities = contact.identities.values_list("platform", "external_user_id")
+    return _FoundBy(frozenset(phone_key(phone) for phone in contact.phones), frozenset(identities))
+
+
+def _look_again(contact: Contact, *, was: _FoundBy) -> None:
+    now = _found_by(contact)
+    matching.look_again(
+        contact.tenant_id,
+        phone_keys=now.phone_keys ^ was.phone_keys,
+        identities=now.identities - was.identities,
+    )
 
 
 def _write_keys(contact: Contact) -> None:

@@ -1,5 +1,7 @@
 """The forms of the desk's pages. What they hold is checked as over REST; the verbs do the rest."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -7,12 +9,14 @@ from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 
+from calls.models import CallStatus
 from crm import passwords, sign_in
 from crm.errors import TooManyAttempts
 from crm.models import AccessPolicy, Tenant
 from crm.policies import Policy
 from crm.roles import CHOICES, Role
 
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _SPELLED_AS_TYPED = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
 
 
@@ -126,6 +130,84 @@ class NewPersonForm(PersonForm):
 
 class CompanyForm(forms.Form):
     name = forms.CharField(label="Name of the company", max_length=120)
+
+
+# Calm ones that are told apart, each at least 3:1 against every surface of both themes.
+COLORS = {
+    "#7c8595": "Slate",
+    "#4f83cc": "Blue",
+    "#3f8fb5": "Sky",
+    "#2f8f93": "Teal",
+    "#4a9163": "Green",
+    "#85863c": "Olive",
+    "#b07d2b": "Amber",
+    "#c7703f": "Orange",
+    "#cc6166": "Red",
+    "#bf6399": "Pink",
+    "#8f71cc": "Violet",
+    "#6b76d3": "Indigo",
+}
+_OWN = "own"
+# The colour goes round by so many, so that two columns side by side differ.
+_COLOR_STEP = 5
+JUST_REMOVED = "The status that its calls were to get has just been removed. Choose another one."
+
+
+class StatusForm(forms.Form):
+    """A status' name, description and colour: one of the palette, or one of their own."""
+
+    name = forms.CharField(max_length=80, widget=forms.TextInput({"autocomplete": "off"}))
+    description = forms.CharField(
+        max_length=400,
+        required=False,
+        help_text="When a call belongs there.",
+        widget=forms.Textarea({"rows": 2}),
+    )
+    color = forms.ChoiceField(choices=[*COLORS.items(), (_OWN, "Another one")], widget=forms.RadioSelect)
+    own_color = forms.CharField(
+        label="Another colour",
+        max_length=7,
+        required=False,
+        widget=forms.TextInput({**_SPELLED_AS_TYPED, "placeholder": "#7c8595", "pattern": "#[0-9a-fA-F]{6}"}),
+    )
+
+    @classmethod
+    def for_new(cls, *, count: int) -> "StatusForm":
+        """Empty, with the colour that follows those of `count` statuses."""
+        return cls(initial={"color": [*COLORS][(count * _COLOR_STEP) % len(COLORS)]})
+
+    @classmethod
+    def about(cls, status: CallStatus) -> "StatusForm":
+        own = status.color.lower()
+        chosen = {"color": own, "own_color": ""} if own in COLORS else {"color": _OWN, "own_color": own}
+        return cls(initial={"name": status.name, "description": status.description, **chosen})
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("color") == _OWN and not _COLOR.fullmatch(given.get("own_color", "")):
+            self.add_error("own_color", "A colour is written #rrggbb, such as #7c8595.")
+        return given
+
+    @property
+    def values(self) -> dict[str, str]:
+        given = self.cleaned_data
+        color = given["own_color"].lower() if given["color"] == _OWN else given["color"]
+        return {"name": given["name"], "description": given["description"], "color": color}
+
+
+class RemoveStatusForm(forms.Form):
+    move_calls_to = forms.TypedChoiceField(
+        label="Its calls get",
+        coerce=int,
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": JUST_REMOVED},
+    )
+
+    def __init__(self, *args: Any, others: Sequence[CallStatus], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "Choose a status"), *((str(status.pk), status.name) for status in others)]
+        self.fields["move_calls_to"].choices = choices  # type: ignore[attr-defined]
 
 
 def policy_form(policy: Policy) -> type[forms.ModelForm[Any]]:

@@ -7,8 +7,8 @@ it owns the groups `rights.{user_id}`.
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from audio import lanes
-from audio.lanes import Lane
+from metrics import lanes
+from metrics.lanes import Lane
 
 _announcements = Lane("rights")
 

@@ -1,6 +1,6 @@
 """Makes tenants and the people in them, and changes who may do what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.contrib.auth.password_validation import validate_password
@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audio import suspicion
+from calls import live as calls_live
 from crm import forgotten, live
 from crm.errors import CompanyNameTaken, LastAdmin, UnknownPerson, UsernameTaken
 from crm.models import Tenant, Token, User
-from crm.models.people import new_seal
+from crm.models.people import UserQuerySet, new_seal
 from crm.roles import Role
 from metrics import person_keys
 
@@ -51,14 +52,42 @@ def find(seeker: User, person_id: int) -> User:
     return person
 
 
-def add(tenant: Tenant, *, username: str, role: str, name: str = "", email: str = "") -> User:
-    """Somebody new, who has no password yet. Raises UsernameTaken."""
-    person = User(username=User.normalize_username(username), role=role, email=email, tenant=tenant)
+def names_of(tenant_id: int, person_ids: Iterable[int]) -> dict[int, str]:
+    """Person's id → name, of those who are of the company."""
+    found = User.objects.of(tenant_id).filter(pk__in=[one for one in person_ids if 0 < one <= HIGHEST_ID])
+    return {person.pk: str(person) for person in found}
+
+
+def colleagues(tenant_id: int) -> UserQuerySet:
+    """Those of a company who can sign in."""
+    return User.objects.of(tenant_id).filter(is_active=True).order_by("first_name", "last_name", "username")
+
+
+def add(
+    tenant: Tenant,
+    *,
+    username: str,
+    role: str,
+    name: str = "",
+    email: str = "",
+    is_active: bool = True,
+    number: int | None = None,
+) -> User:
+    """Somebody new, who has no password yet. Raises UsernameTaken.
+
+    `number` is the id that they had elsewhere, which the caller knows to be free. Raises UnknownPerson when it is that
+    of somebody who has been erased.
+    """
+    person = User(
+        username=User.normalize_username(username), role=role, email=email, tenant=tenant, is_active=is_active
+    )
     person.name = name
     person.set_unusable_password()
     try:
         with transaction.atomic():
-            person.pk = forgotten.unused_id(User, tenant.pk, person_keys.of_user)
+            if number is not None and forgotten.is_forgotten(tenant.pk, person_keys.of_user(number)):
+                raise UnknownPerson(_NOT_THERE)
+            person.pk = number or forgotten.unused_id(User, tenant.pk, person_keys.of_user)
             person.save(force_insert=True)
     except IntegrityError as taken:
         raise UsernameTaken("This username is taken.", fields={"username": ["This username is taken."]}) from taken
@@ -84,6 +113,7 @@ def change(
             raise UnknownPerson(_NOT_THERE)
         with leaving_an_admin(person.tenant, whose="your"):
             person = User.objects.select_related("tenant").get(pk=person.pk)
+            before = _shown(person)
             if name is not None:
                 person.name = name
             if email is not None:
@@ -96,7 +126,19 @@ def change(
                 person.session_seal = new_seal()
                 live.rights_changed(person.pk)
             person.save()
+            if _shown(person) != before:
+                shown_otherwise(person)
     return person
+
+
+def _shown(person: User) -> tuple[str, str]:
+    return str(person), person.email
+
+
+def shown_otherwise(person: User) -> None:
+    """Have whoever looks at calls see what this person is called now, wherever calls name them. Never raises."""
+    if person.tenant_id is not None:
+        calls_live.much_changed(person.tenant_id)
 
 
 @contextmanager

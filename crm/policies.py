@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models, transaction
 
 from audio.models import HearingPolicy, RecordingPolicy
+from calls.models import RedactionPolicy
 from crm import people, tokens
 from crm.models import AccessPolicy, Tenant
 
@@ -64,6 +65,19 @@ POLICIES = (
         about="What is made of what is heard. The rules for what deserves a second look are in the admin.",
         model=HearingPolicy,
         groups=(Group("Emotion", ("emotion_sides",)), Group("Speakers", ("expected_speakers",))),
+    ),
+    Policy(
+        name="redaction",
+        title="Redaction",
+        about="What is masked in every transcript, wherever it comes from, before anybody reads or finds it.",
+        model=RedactionPolicy,
+        groups=(
+            Group(
+                "Masked",
+                ("redact_cards", "redact_accounts", "redact_emails", "redact_phones", "redact_spoken_digits"),
+            ),
+            Group("What is masked", ("keep_originals",)),
+        ),
     ),
 )
 

@@ -17,34 +17,50 @@ class Role(StrEnum):
 CHOICES = [(role.value, role.value.capitalize()) for role in Role]
 
 _EVERYONE = {"tickets.make", "tokens.manage", "profile.edit"}
-_RECORDING = {"recordings.write", "recordings.read", "calls.read"}
+_RECORDING = {"recordings.write", "recordings.read", "calls.read", "calls.edit", "calls.move", "calls.export"}
+# Conversations that come as text. An agent sends none, and sees those of others no more than their calls.
+_TAKING_IN = {"conversations.write", "conversations.read", "conversations.watch"}
 _SUPERVISING = {
     "recordings.read_all",
     "recordings.retry",
     "calls.read_all",
     "calls.review",
+    "calls.write",
+    "calls.delete",
     "metrics.read",
+    "metrics.write",
+    "alerts.acknowledge",
     "people.read",
     "contacts.read",
     "contacts.write",
 }
-_RUNNING_THE_COMPANY = {"people.manage", "settings.manage", "admin.use"}
+_RUNNING_THE_COMPANY = {"people.manage", "settings.manage", "admin.use", "calls.read_originals"}
 _PRIVACY = {
     "recordings.read",
     "recordings.read_all",
     "calls.read",
     "calls.read_all",
+    "calls.read_originals",
+    "calls.export",
+    "conversations.read",
     "people.read",
     "contacts.read",
 }
-_INTEGRATING = {"recordings.read_all", "calls.read_all", "contacts.read", "contacts.write"}
+_INTEGRATING = {
+    "recordings.read_all",
+    "calls.read_all",
+    "calls.write",
+    "metrics.write",
+    "contacts.read",
+    "contacts.write",
+}
 
 CAPABILITIES: dict[Role, frozenset[str]] = {
     Role.AGENT: frozenset(_EVERYONE | _RECORDING),
-    Role.SUPERVISOR: frozenset(_EVERYONE | _RECORDING | _SUPERVISING),
-    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _SUPERVISING | _RUNNING_THE_COMPANY),
+    Role.SUPERVISOR: frozenset(_EVERYONE | _RECORDING | _TAKING_IN | _SUPERVISING),
+    Role.ADMIN: frozenset(_EVERYONE | _RECORDING | _TAKING_IN | _SUPERVISING | _RUNNING_THE_COMPANY),
     Role.PRIVACY: frozenset(_EVERYONE | _PRIVACY),
-    Role.INTEGRATION: frozenset(_EVERYONE | _RECORDING | _INTEGRATING),
+    Role.INTEGRATION: frozenset(_EVERYONE | _RECORDING | _TAKING_IN | _INTEGRATING),
 }
 
 

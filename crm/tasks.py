@@ -2,8 +2,11 @@
 
 from celery import shared_task
 
-from crm import sign_in
+from calls.errors import RetryableCallError
+from crm import matching, sign_in
 from crm.audit import sealing
+from crm.models import Tenant
+from metrics.alerts import watching
 from metrics.errors import RetryableMetricsError
 
 
@@ -15,3 +18,15 @@ def seal_audit_log() -> None:
 @shared_task(name="crm.sweep_sign_ins", queue="privacy")
 def sweep_sign_ins() -> None:
     sign_in.sweep()
+
+
+@shared_task(
+    name=matching.MATCH_TASK, queue="rollup", autoretry_for=(RetryableCallError, RetryableMetricsError), max_retries=1
+)
+def match_calls() -> None:
+    matching.match()
+
+
+@shared_task(name="crm.watch_figures", queue="metrics")
+def watch_figures() -> None:
+    watching.watch([*Tenant.objects.order_by("pk").values_list("pk", flat=True)])

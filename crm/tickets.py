@@ -15,6 +15,7 @@ from django.conf import settings
 
 from crm.credentials import Credential
 from crm.errors import RetryableDeskError
+from metrics.redis_clients import connected
 
 LIFE_SECONDS = 30
 KEY = "ticket:{ticket}"
@@ -48,4 +49,4 @@ def _reachable() -> Iterator[None]:
 
 @cache
 def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.EARSHOT_REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=2, retries=1)

@@ -1,16 +1,26 @@
 from django.urls import path
 
 from crm import pages
-from crm.api import contacts, tickets, tokens
+from crm.api import board, call_contacts, contacts, dashboard, statuses, tickets, tokens
+from crm.api import calls as calls_api
 from crm.api import people as people_api
 from crm.api import settings as settings_api
-from crm.pages import people, profile, settings, sign_in
+from crm.pages import alerts as alert_pages
+from crm.pages import board as board_pages
+from crm.pages import calls, live, people, profile, settings, sign_in
+from crm.pages import contacts as contact_pages
+from crm.pages import dashboard as dashboard_pages
+from crm.pages import statuses as status_pages
 
 _PERSON = "settings/people/<int:person_id>"
+_CONTACT = "contacts/<int:contact_id>"
+_STATUS = "settings/statuses/<int:status_id>"
+_DESTINATION = "settings/alerts/destinations/<int:destination_id>"
 _USER = "api/crm/users/<int:person_id>"
 
 urlpatterns = [
     path("", pages.HomePage.as_view(), name="home"),
+    path("board/", board_pages.BoardPage.as_view(), name="board-page"),
     path("sign-in/", sign_in.SignInPage.as_view(), name="sign-in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("welcome/<str:uid>/<str:token>/", sign_in.WelcomePage.as_view(), name="welcome"),
@@ -19,6 +29,9 @@ urlpatterns = [
     path("profile/tokens/", profile.MakeToken.as_view(), name="make-token"),
     path("profile/tokens/<int:token_id>/revoke/", profile.RevokeToken.as_view(), name="revoke-token"),
     path("profile/sign-out-everywhere/", profile.SignOutEverywhere.as_view(), name="sign-out-everywhere"),
+    path("live/", live.LivePage.as_view(), name="live-page"),
+    path("dashboard/", dashboard_pages.DashboardPage.as_view(), name="dashboard-page"),
+    path("calls/<str:call_id>/", calls.CallPage.as_view(), name="call-page"),
     path("settings/", settings.SettingsPage.as_view(), name="settings-page"),
     path("settings/people/", people.PeoplePage.as_view(), name="people-page"),
     path("settings/people/new/", people.NewPersonPage.as_view(), name="new-person-page"),
@@ -28,6 +41,39 @@ urlpatterns = [
     path(f"{_PERSON}/active/", people.SetActive.as_view(), name="set-active"),
     path(f"{_PERSON}/tokens/", people.MakePersonToken.as_view(), name="make-person-token"),
     path(f"{_PERSON}/tokens/<int:token_id>/revoke/", people.RevokePersonToken.as_view(), name="revoke-person-token"),
+    path("contacts/", contact_pages.ContactsPage.as_view(), name="contacts-page"),
+    path("contacts/new/", contact_pages.NewContactPage.as_view(), name="new-contact-page"),
+    path(f"{_CONTACT}/", contact_pages.ContactPage.as_view(), name="contact-page"),
+    path(f"{_CONTACT}/edit/", contact_pages.EditContactPage.as_view(), name="edit-contact-page"),
+    path(f"{_CONTACT}/remove/", contact_pages.RemoveContact.as_view(), name="remove-contact"),
+    path("settings/statuses/", status_pages.StatusesPage.as_view(), name="statuses-page"),
+    path("settings/statuses/order/", status_pages.OrderStatuses.as_view(), name="order-statuses"),
+    path("settings/statuses/new/", status_pages.NewStatusPage.as_view(), name="new-status-page"),
+    path(f"{_STATUS}/", status_pages.StatusPage.as_view(), name="status-page"),
+    path(f"{_STATUS}/remove/", status_pages.RemoveStatus.as_view(), name="remove-status"),
+    path("settings/alerts/", alert_pages.AlertsPage.as_view(), name="alerts-page"),
+    path("settings/alerts/history/", alert_pages.AlertHistoryPage.as_view(), name="alert-history-page"),
+    path(
+        "settings/alerts/<int:alert_id>/acknowledge/",
+        alert_pages.AcknowledgeAlert.as_view(),
+        name="acknowledge-alert-page",
+    ),
+    path("settings/alerts/<int:alert_id>/close/", alert_pages.CloseAlert.as_view(), name="close-alert-page"),
+    path("settings/alerts/rules/<str:kind>/", alert_pages.AlertRulePage.as_view(), name="alert-rule-page"),
+    path("settings/alerts/destinations/", alert_pages.AddDestination.as_view(), name="add-destination"),
+    path(f"{_DESTINATION}/", alert_pages.DestinationPage.as_view(), name="destination-page"),
+    path(f"{_DESTINATION}/sent/", alert_pages.SentPage.as_view(), name="sent-page"),
+    path(f"{_DESTINATION}/secret/", alert_pages.MakeDestinationSecret.as_view(), name="make-destination-secret"),
+    path(f"{_DESTINATION}/test/", alert_pages.SendTest.as_view(), name="test-destination"),
+    path(f"{_DESTINATION}/on/", alert_pages.SwitchDestination.as_view(), name="switch-destination"),
+    path(f"{_DESTINATION}/remove/", alert_pages.RemoveDestination.as_view(), name="remove-destination"),
+    path(
+        "settings/alerts/deliveries/<int:delivery_id>/send/",
+        alert_pages.SendDeliveryAgain.as_view(),
+        name="send-delivery",
+    ),
+    path("crm/board", board.Board.as_view(), name="board"),
+    path("crm/calls/get-grouped-by-status", board.GroupedByStatus.as_view(), name="grouped-by-status"),
     path("api/tickets", tickets.Tickets.as_view(), name="tickets"),
     path("api/tokens", tokens.TokenList.as_view(), name="token-list"),
     path("api/tokens/<int:token_id>", tokens.TokenDetail.as_view(), name="token-detail"),
@@ -36,6 +82,11 @@ urlpatterns = [
     path(f"{_USER}/sign-in-link", people_api.PersonSignInLink.as_view(), name="person-sign-in-link"),
     path(f"{_USER}/sign-out", people_api.PersonSignOut.as_view(), name="person-sign-out"),
     path("api/crm/settings", settings_api.Settings.as_view(), name="settings"),
+    path("api/crm/dashboard", dashboard.Dashboard.as_view(), name="dashboard"),
+    path("api/crm/calls/<str:call_id>", calls_api.CallView.as_view(), name="call-view"),
+    path("api/crm/statuses", statuses.StatusList.as_view(), name="status-list"),
+    path("api/crm/statuses/<int:status_id>", statuses.StatusDetail.as_view(), name="status-detail"),
+    path("api/crm/calls/<str:call_id>/contact", call_contacts.CallContact.as_view(), name="call-contact"),
     path("api/crm/contacts", contacts.ContactList.as_view(), name="contact-list"),
     path("api/crm/contacts/<int:contact_id>", contacts.ContactDetail.as_view(), name="contact-detail"),
 ]

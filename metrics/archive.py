@@ -53,7 +53,9 @@ def _reachable() -> Iterator[None]:
 
 @_reachable()
 def create() -> None:
-    """Make the bucket; again is the same as once."""
+    """Make the bucket; again is the same as once, also for who may not make any."""
+    if not check():
+        return
     try:
         _client(os.getpid()).create_bucket(Bucket=_bucket())
     except ClientError as error:
@@ -136,9 +138,10 @@ def write_first(contents: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 @_reachable()
-def write(name: str, content: bytes) -> None:
-    """Put the content under the name, in the place of whatever lies there."""
-    _client(os.getpid()).put_object(Bucket=_bucket(), Key=name, Body=content)
+def write(name: str, content: bytes, *, storage_class: str = "") -> None:
+    """Put the content under the name, in the place of whatever lies there; empty is the store's default class."""
+    options = {"StorageClass": storage_class} if storage_class else {}
+    _client(os.getpid()).put_object(Bucket=_bucket(), Key=name, Body=content, **options)
 
 
 def replace(name: str, content: bytes) -> bytes | None:
@@ -186,8 +189,14 @@ def _erase_versions(name: str, *, also_latest: bool) -> None:
     try:
         for page in pages:
             for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                if version["Key"] == name and (also_latest or not version["IsLatest"]):
-                    client.delete_object(Bucket=_bucket(), Key=name, VersionId=version["VersionId"])
+                if version["Key"] != name or (version["IsLatest"] and not also_latest):
+                    continue
+                if "VersionId" not in version:
+                    # Google's store numbers versions in words of its own, and erases none by those of S3.
+                    raise ArchiveConflict(
+                        "The archive's bucket keeps versions that cannot be erased. Let it keep none."
+                    )
+                client.delete_object(Bucket=_bucket(), Key=name, VersionId=version["VersionId"])
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NO_VERSIONS:
             raise

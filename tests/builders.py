@@ -4,17 +4,24 @@ import base64
 import hashlib
 import itertools
 import time
+from datetime import UTC, datetime
 
 from celery import current_app
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from audio import hearing, jobs, sessions
 from audio.models import AnalysisJob
 from audio.states import JobKind
 from calls import conversations
-from calls.documents import Flag, flag_id_of
+from calls.documents import Flag, Segment, flag_id_of, segment_id_of
 from crm import contacts, tokens
 from crm.models import Tenant, User
+from metrics import dubbing, recent
+from metrics.alerts import destinations, lifecycle, rules
+from metrics.models import Destination
+from metrics.segments import Group
+from metrics.segments import Segment as MeasuredSegment
 
 _numbers = itertools.count(1)
 
@@ -42,6 +49,30 @@ def make_contact(tenant, *names, **values):
     return contacts.create(tenant.pk, names=names, **values)
 
 
+def make_dubbing_session(tenant_id, session_id, *, user_id="dana", **values):
+    given = {
+        "session_id": session_id,
+        "user_id": user_id,
+        "platform": "web",
+        "channel_id": "news",
+        "source_language": "he",
+        "target_language": "en",
+        "voice_id": "",
+        "sync_delay_ms": 600,
+        **values,
+    }
+    session, _ = dubbing.start(tenant_id, given)
+    return session
+
+
+def make_measured(tenant_id, user_id, *, channel_id="news"):
+    """A segment of the running hour."""
+    group = Group(channel_id, "s-1", user_id, "web", "dubbing")
+    segment = MeasuredSegment(group, f"segment-{next(_numbers)}", datetime.now(UTC), total_us=500_000)
+    recent.write(tenant_id, [segment])
+    return segment
+
+
 def make_flag(session, *, part="0000", start_time=1.0):
     """Something in the session's call that deserves a second look."""
     flag = Flag(
@@ -57,6 +88,31 @@ def make_flag(session, *, part="0000", start_time=1.0):
         tenant_id=session.tenant_id, call_id=session.call_id, parts=[part], emotions=None, flags=[flag]
     )
     return flag
+
+
+def make_segment(session):
+    """Something that is said in the session's call."""
+    segment = Segment(
+        segment_id=segment_id_of(str(session.pk), "0000", 0),
+        speaker="client",
+        text="Good morning.",
+        start_time=0.0,
+        end_time=1.0,
+        confidence=0.9,
+        chunk_index=0,
+    )
+    conversations.store_segments(
+        tenant_id=session.tenant_id, call_id=session.call_id, parts=["0000"], segments=[segment], end_time=1.0
+    )
+    return segment
+
+
+def make_alert(tenant, *, kind="error_count", subject="dubbing", value=12.0, told_to="https://example.com/alerts"):
+    """An alert that goes on, and its delivery to a webhook."""
+    if not Destination.objects.filter(tenant=tenant, address=told_to).exists():
+        destinations.create(tenant.pk, kind="webhook", address=told_to)
+    alert = lifecycle.open_new(rules.find(tenant.pk, kind), subject, value, at=timezone.now())
+    return alert, alert.deliveries.get(destination__address=told_to)
 
 
 def put_chunk(client, session, index, body, *, content_type="audio/ogg", **headers):

@@ -3,12 +3,15 @@ import os
 from pathlib import Path
 
 import pytest
+import redis
+from django.conf import settings as django_settings
 from django.core.management import call_command
 
-from calls import store
-from metrics import archive, keyring
+from calls import queue, store
+from metrics import archive, keyring, mongo_clients
 from tests.builders import bearer, make_session, make_tenant, make_user
 from tests.running import RunningStack
+from tests.side_by_side import ENDS_STACK
 
 
 def pytest_configure(config):
@@ -26,11 +29,15 @@ def django_db_setup(django_db_setup, django_db_blocker):
         call_command("create_stores", stdout=io.StringIO())
         yield
         store.close()
+        mongo_clients.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def static_files():
     call_command("collectstatic", interactive=False, verbosity=0)
+    # Every client of Django's loads the middleware anew. Looking at all static files each time, as a server does once
+    # when it starts, takes longer than what most tests ask for.
+    django_settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture
@@ -66,6 +73,16 @@ def session(agent):
 
 
 @pytest.fixture
+def intake_queue(db):
+    """The queue of conversations, with nothing in it."""
+    client = redis.Redis.from_url(django_settings.EARSHOT_REDIS_URL)
+    for key in client.scan_iter("intake:*"):
+        client.delete(key)
+    queue.create()
+    return queue
+
+
+@pytest.fixture
 def archive_away(settings):
     """The archive does not answer, and this process has read nothing of it."""
     there = settings.STORAGES["archive"]
@@ -78,7 +95,7 @@ def archive_away(settings):
 
 
 @pytest.fixture(scope="session")
-def stack():
+def stack(request):
     """Everything that `make run` starts, on servers and ports of its own.
 
     It lies in the test servers' directory, which PostgreSQL can get to also when it runs as nobody.
@@ -87,5 +104,6 @@ def stack():
     data.mkdir(mode=0o711)
     running = RunningStack(data)
     running.start()
+    request.config.stash[ENDS_STACK] = [running.stop]
     yield running
     running.stop()

@@ -1,6 +1,6 @@
 """A small object store that keeps versions, as that of the tests does not, and that a test can look into.
 
-GET, PUT, DELETE and the listing of versions, two to a page, as S3's own documentation describes them.
+GET, PUT, DELETE, a listing of names, and one of versions, two to a page, as S3's own documentation describes them.
 """
 
 import itertools
@@ -28,6 +28,8 @@ class VersionedStore(BaseHTTPRequestHandler):
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         if "versions" in query:
             return self._answer(200, self._listing(query))
+        if "list-type" in query:
+            return self._answer(200, self._names(query["prefix"][0]))
         content = next((content for name, _, content in self.kept if name == self._name), None)
         if content is None:
             return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
@@ -57,6 +59,12 @@ class VersionedStore(BaseHTTPRequestHandler):
             body += f"<{kind}><Key>{escape(name)}</Key><VersionId>{version}</VersionId>"
             body += f"<IsLatest>{latest}</IsLatest></{kind}>"
         return f"<ListVersionsResult>{body}</ListVersionsResult>".encode()
+
+    def _names(self, prefix):
+        newest = {name: content for name, _, content in reversed(self.kept) if name.startswith(prefix)}
+        there = sorted(name for name, content in newest.items() if content is not None)
+        body = "".join(f"<Contents><Key>{escape(name)}</Key></Contents>" for name in there)
+        return f"<ListBucketResult>{body}</ListBucketResult>".encode()
 
     @property
     def _name(self):

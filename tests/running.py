@@ -15,12 +15,22 @@ ROOT = Path(__file__).resolve().parent.parent
 # Short, so that what waits for these to run out does not wait long; everything else as it ships.
 QUICK = {
     "EARSHOT_LEASE_SECONDS": "10",
+    "EARSHOT_UPLOAD_CLAIM_SECONDS": "10",
     "EARSHOT_SWEEP_SECONDS": "2",
     "EARSHOT_RIGHTS_SECONDS": "2",
     "EARSHOT_PING_SECONDS": "5",
     "EARSHOT_SEAL_SECONDS": "2",
     "EARSHOT_BODY_PAUSE_SECONDS": "3",
     "EARSHOT_CHUNK_SECONDS": "1",
+    "EARSHOT_INTAKE_LOOK_SECONDS": "1",
+    "EARSHOT_INTAKE_AGE_SECONDS": "1",
+    "EARSHOT_INTAKE_CLAIM_SECONDS": "4",
+    "EARSHOT_ALERTS_SECONDS": "1",
+    "EARSHOT_DELIVERIES_SECONDS": "1",
+    # The tests' own receivers are on this machine.
+    "EARSHOT_WEBHOOKS_TO_PRIVATE": "1",
+    "EARSHOT_GAUGES_SECONDS": "5",
+    "EARSHOT_SIZES_SECONDS": "5",
 }
 
 
@@ -49,12 +59,13 @@ class RunningStack:
             stdout=self.output,
             stderr=subprocess.STDOUT,
         )
-        wait_until(self._is_ready_or_gone, timeout=120, what="the stack to come up")
+        wait_until(self._is_ready_or_gone, timeout=240, what="the stack to come up")
         assert self.launcher.poll() is None, self.said()
 
     def stop(self):
+        """Once or more often."""
         self.launcher.send_signal(signal.SIGINT)
-        status = self.launcher.wait(timeout=30)
+        status = self.launcher.wait(timeout=60)
         self.output.close()
         return status
 

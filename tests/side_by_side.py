@@ -20,6 +20,17 @@ WHOLE_STACKS = {
     "tests/config/test_doctor.py": "stacks",
 }
 
+# Each takes a minute or so, for which the other process would have nothing to do if one of them came last.
+LONG = {
+    "tests/audio/test_uploads_as_a_state_machine.py",
+    "tests/benchmarks/test_run.py",
+    "tests/config/test_access.py",
+    "tests/config/test_every_endpoint.py",
+    "tests/config/test_schema_fuzz.py",
+}
+# How to end the stack that runs, if one does.
+ENDS_STACK = pytest.StashKey[list]()
+
 
 def set_apart(environment, number):
     """Point the variables of worker `number` (from 0) to stores that no other worker uses."""
@@ -58,8 +69,20 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """What needs a stack comes first, for it takes longest."""
-    items.sort(key=lambda item: group_of(item.nodeid) not in WHOLE_STACKS.values())
+    """What needs a stack comes first, for it takes longest; then what is long otherwise."""
+    items.sort(key=lambda item: (not needs_stack(item), group_of(item.nodeid) not in LONG))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """No test after the last that needs a stack shares the cores with one that has nothing to do."""
+    if nextitem is not None and needs_stack(item) and not needs_stack(nextitem):
+        for end in item.config.stash.get(ENDS_STACK, ()):
+            end()
+
+
+def needs_stack(item):
+    return group_of(item.nodeid) in WHOLE_STACKS.values()
 
 
 def group_of(nodeid):

@@ -1,9 +1,12 @@
 """Speaks to our sockets as a server does, in this process."""
 
+import asyncio
 from urllib.parse import unquote
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels.layers import get_channel_layer
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from tests.builders import bearer
@@ -49,3 +52,27 @@ async def close_code(socket):
         message = await socket.receive_output(timeout=PATIENCE_SECONDS)
         if message["type"] == "websocket.close":
             return message["code"]
+
+
+def heard(group, act):
+    """What a group of the channel layer hears because of an act."""
+
+    def in_thread():
+        try:
+            act()
+        finally:
+            connection.close()
+
+    async def listen():
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(group, channel)
+        await sync_to_async(in_thread)()
+        messages = []
+        try:
+            while True:
+                messages.append(await asyncio.wait_for(layer.receive(channel), timeout=0.5 if messages else 5))
+        except TimeoutError:
+            return messages
+
+    return asyncio.run(listen())

@@ -162,3 +162,12 @@ def _ogg_page(packet: bytes, granule: int, number: int, flags: int) -> bytes:
         for _ in range(8):
             checksum = (checksum << 1 ^ (0x104C11DB7 if checksum & 0x80000000 else 0)) & 0xFFFFFFFF
     return page[:22] + struct.pack("<I", checksum) + page[26:]
+
+
+def undecodable():
+    """What demuxes and does not decode."""
+    body = bytearray(encode(tone(1.0), container="m4a"))
+    media = body.find(b"mdat")
+    size = int.from_bytes(body[media - 4 : media], "big") - 8
+    body[media + 4 : media + 4 + size] = b"\xff" * size
+    return bytes(body)

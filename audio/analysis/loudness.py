@@ -55,3 +55,15 @@ def level_jumps(
         jumps.append(Jump(round(float(spoken[peak + frames]) * HOP, 3), round(float(change[peak]), 1)))
         left[max(0, peak - frames) : peak + frames + 1] = 0.0
     return tuple(sorted(jumps, key=lambda jump: jump.time))
+
+
+def course(levels: Sequence[NDArray[np.float32]], *, pieces: int) -> list[int]:
+    """How loud a stretch of sound is from piece to piece, of equal length, by its channels' levels: whole decibels.
+
+    Of each piece that level which a quarter of it are above, in the loudest channel; empty when there is no sound.
+    """
+    if not levels or not levels[0].size:
+        return []
+    loudest = np.maximum.reduce(levels)
+    parts = np.array_split(loudest, min(pieces, loudest.size))
+    return [round(float(np.percentile(part, _PERCENTILE))) for part in parts]

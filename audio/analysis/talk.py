@@ -1,5 +1,6 @@
 """How a conversation is shared: who talks for how long, how fast, and who cuts in on whom. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,18 +57,25 @@ def together(voices: Mapping[str, Sequence[Region]]) -> float:
     return round(seconds, 3)
 
 
-def _of_others(voices: Mapping[str, Sequence[Region]], speaker: str) -> list[Region]:
-    return [region for other, regions in voices.items() if other != speaker for region in regions]
+def _of_others(voices: Mapping[str, Sequence[Region]], speaker: str) -> list[Sequence[Region]]:
+    return [regions for other, regions in voices.items() if other != speaker]
 
 
 def _rate(words: int, seconds: float) -> float | None:
     return round(words / seconds * 60, 1) if words and seconds >= ENOUGH_FOR_A_RATE else None
 
 
-def _interruptions(own: Sequence[Region], others: Sequence[Region]) -> int:
+def _interruptions(own: Sequence[Region], others: Sequence[Sequence[Region]]) -> int:
     """How often one begins while another has the word, keeps on, and is the one who goes on talking."""
+    starts = [[region.start for region in regions] for regions in others]
     return sum(
-        any(other.start + HEAD_START <= region.start < other.end < region.end for other in others)
+        any(_is_cut_off(regions, begins, region) for regions, begins in zip(others, starts, strict=True))
         for region in own
         if region.duration >= SHORTEST_TAKEOVER
     )
+
+
+def _is_cut_off(regions: Sequence[Region], begins: Sequence[float], by: Region) -> bool:
+    # Of one speaker's regions, which do not overlap, only the last to have begun by then can still go on.
+    last = bisect_right(begins, by.start - HEAD_START) - 1
+    return last >= 0 and by.start < regions[last].end < by.end

@@ -1,6 +1,6 @@
 """The rows of a recording: what was recorded, what is to be done with it, what was measured, whose rules hold."""
 
-from audio.models.hearing import ChunkSignal, SessionVoice
+from audio.models.hearing import ChunkPeaks, ChunkSignal, SessionVoice
 from audio.models.jobs import AnalysisJob, AnalysisJobQuerySet
 from audio.models.policies import (
     EmotionSides,
@@ -26,6 +26,7 @@ __all__ = [
     "AudioChunkQuerySet",
     "AudioSession",
     "AudioSessionQuerySet",
+    "ChunkPeaks",
     "ChunkSignal",
     "EmotionSides",
     "HearingPolicy",

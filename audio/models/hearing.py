@@ -46,6 +46,17 @@ class ChunkSignal(models.Model):
         return f"Signal of {self.chunk}"
 
 
+class ChunkPeaks(models.Model):
+    """How loud each channel of one chunk is at its loudest, bin by bin. Goes with its chunk."""
+
+    chunk = models.OneToOneField(AudioChunk, on_delete=models.CASCADE, primary_key=True, related_name="peaks")
+    # As `audio.analysis.peaks.measure` gives them, of as many channels as the session has; empty when nothing decodes.
+    bins = models.BinaryField(default=bytes)
+
+    def __str__(self) -> str:
+        return f"Peaks of {self.chunk}"
+
+
 class SessionVoice(models.Model):
     """A speaker of a session as heard so far: what live labels are given by. Remade at the end of the session."""
 

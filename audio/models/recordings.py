@@ -77,6 +77,8 @@ class AudioSession(models.Model):
     end_time = models.DateTimeField(null=True, blank=True)
     # Seconds of sound that the stored chunks hold together.
     total_duration_seconds = models.FloatField(default=0)
+    # How many chunks are stored: who looks at very many recordings at once cannot count them.
+    chunk_count = models.PositiveIntegerField(default=0, editable=False)
     # How many chunks the recorder says there are; unknown until it says so.
     total_chunks = models.PositiveIntegerField(null=True, blank=True)
     status = models.CharField(

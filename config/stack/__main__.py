@@ -39,7 +39,14 @@ def main() -> int:
         if not command:
             raise Failure("No command is given; say which after `--`, as in `servers --temporary -- make check`.")
         return asyncio.run(
-            launch.servers(os.environ, screen, command, data=arguments.data, temporary=arguments.temporary)
+            launch.servers(
+                os.environ,
+                screen,
+                command,
+                data=arguments.data,
+                temporary=arguments.temporary or arguments.for_tests,
+                for_tests=arguments.for_tests,
+            )
         )
     except Failure as failure:
         print(failure, file=sys.stderr)
@@ -71,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     where = servers.add_mutually_exclusive_group()
     where.add_argument("--data", type=lambda text: Path(text).resolve(), help="data directory (default EARSHOT_DATA)")
     where.add_argument("--temporary", action="store_true", help="a new data directory, removed at the end")
+    where.add_argument(
+        "--for-tests", action="store_true", help="the same, without waiting for a disk to have what was written"
+    )
     servers.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
     return parser
 

@@ -40,10 +40,11 @@ _TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
     ("transcription", (*_WORKER, "-n", "transcription@%h", "-Q", "transcription", "-c", "1"), 1, 3.0),
     (
         "general",
-        (*_WORKER, "-n", "general@%h", "-Q", "rollup,storage,metrics,privacy,notify", "-c", "1"),
+        (*_WORKER, "-n", "general@%h", "-Q", "rollup,storage,metrics,privacy,notify", "-c", "2"),
         1,
         3.0,
     ),
+    ("intake", (_PYTHON, "manage.py", "consume_conversations"), 1, 3.0),
 )
 
 

@@ -56,7 +56,13 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
 
 
 async def servers(
-    environment: Mapping[str, str], screen: Screen, command: list[str], *, data: Path | None, temporary: bool
+    environment: Mapping[str, str],
+    screen: Screen,
+    command: list[str],
+    *,
+    data: Path | None,
+    temporary: bool,
+    for_tests: bool,
 ) -> int:
     """Only the servers, around one command. Returns the command's exit code."""
     if not temporary:
@@ -64,7 +70,7 @@ async def servers(
     root = Path(tempfile.mkdtemp(prefix="earshot-")).resolve()
     root.chmod(PASSABLE)
     try:
-        return await _servers_in(Place(root), environment, screen, command)
+        return await _servers_in(Place(root, for_tests=for_tests), environment, screen, command)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 

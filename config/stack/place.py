@@ -51,9 +51,10 @@ def data_directory(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A data directory by its absolute path."""
+    """A data directory by its absolute path. What lies in one that is `for_tests` need not outlive a power cut."""
 
     root: Path
+    for_tests: bool = False
 
     def __truediv__(self, name: str) -> Path:
         return self.root / name

@@ -1,5 +1,5 @@
 """Every admin page, on one site that shows a tenant's staff only what is the tenant's."""
 
-from crm.admin import contacts, hearing, people, recordings, schedules
+from crm.admin import alerts, calls, contacts, dead_letters, hearing, people, recordings, schedules, statuses
 
-__all__ = ["contacts", "hearing", "people", "recordings", "schedules"]
+__all__ = ["alerts", "calls", "contacts", "dead_letters", "hearing", "people", "recordings", "schedules", "statuses"]

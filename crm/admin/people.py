@@ -17,6 +17,9 @@ from metrics import person_keys
 # Roles say who may what; groups of Django's would say it a second time, to nobody.
 admin.site.unregister(Group)
 
+# Of a person, on the cards of their calls.
+_SHOWN = {"username", "first_name", "last_name", "email"}
+
 
 class RunBySuperusers(TenantScoped):
     """A company's staff may look at their own rows; only who runs the site may change any."""
@@ -104,6 +107,8 @@ class PersonAdmin(RunBySuperusers, UserAdmin[User]):
             obj.set_unusable_password()
         with people.leaving_an_admin(obj.tenant, whose="the"):
             super().save_model(request, obj, form, change)
+        if change and _SHOWN & {*form.changed_data}:
+            people.shown_otherwise(obj)
 
     def searched(self, request: HttpRequest, rows: QuerySet[User], term: str) -> QuerySet[User]:
         is_id = term.isascii() and term.isdigit() and len(term) < 19

@@ -64,6 +64,11 @@ def row_link(text: object, page: str, pk: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
 
 
+def call_link(session: AudioSession) -> SafeString:
+    address = reverse("admin:call", args=[session.tenant_id, session.call_id])
+    return format_html('<a href="{}">{}</a>', address, session.call_id)
+
+
 def lines(rows: list[tuple[Any, ...]], form: str, *, of: int) -> SafeString:
     """A list of the rows, and how many more there are of them."""
     more = format_html("<li>… and {} more</li>", of - len(rows)) if of > len(rows) else SafeString("")
@@ -229,6 +234,7 @@ class SessionAdmin(OfRecordings):
         "player",
         "chunks",
         "jobs",
+        "call",
         "watched_by",
         "on_page",
     )
@@ -331,6 +337,10 @@ class SessionAdmin(OfRecordings):
     def jobs(self, session: AudioSession) -> SafeString:
         return list_link("Jobs", "audio_analysisjob", chunk__session__id__exact=session.pk)
 
+    @admin.display(description="Call")
+    def call(self, session: AudioSession) -> SafeString:
+        return call_link(session)
+
     @admin.display(description="Watched by", empty_value="unknown for a moment")
     def watched_by(self, session: AudioSession) -> int | None:
         return sockets.watchers(session)
@@ -394,7 +404,7 @@ class ChunkAdmin(PartsOfSessions, OfRecordings):
     # Along the sessions' index, and within each along that of its chunks: a page reads no more than it shows,
     # whatever else there is in the table.
     ordering = ("-session__created_at", "chunk_index")
-    readonly_fields = ("of_session", "jobs", "sound")
+    readonly_fields = ("of_session", "call", "jobs", "sound")
     actions = ("analyse_again", "verify_objects")
 
     def chunks_of(self, chosen: QuerySet[Any]) -> AudioChunkQuerySet:
@@ -420,6 +430,10 @@ class ChunkAdmin(PartsOfSessions, OfRecordings):
     @admin.display(description="Recording")
     def of_session(self, chunk: AudioChunk) -> SafeString:
         return row_link(chunk.session, "audio_audiosession", chunk.session_id)
+
+    @admin.display(description="Call")
+    def call(self, chunk: AudioChunk) -> SafeString:
+        return call_link(chunk.session)
 
     @admin.display(description="Jobs")
     def jobs(self, chunk: AudioChunk) -> SafeString:

@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from calls.serializers import PlatformField
+from calls.serializers import PhoneField
 from crm import contacts
 from crm.api.asking import tenant_of
 from crm.contacts import Identity
 from crm.models import Contact
 from crm.models.contacts import ContactQuerySet
+from metrics.fields import PlatformField
 
 _LOOKUPS = [
     OpenApiParameter("q", str, description="How a word of a name, an e-mail or a phone starts; or a whole id"),
@@ -28,22 +29,12 @@ class IdentitySerializer(serializers.Serializer[Identity]):
     external_user_id = serializers.CharField(max_length=255, trim_whitespace=False)
 
 
-class PhoneField(serializers.CharField):
-    """As it was typed; digits and what people put between them."""
-
-    def to_internal_value(self, data: Any) -> str:
-        phone = super().to_internal_value(data)
-        if not contacts.is_phone(phone):
-            raise serializers.ValidationError("A phone has from 3 to 20 digits, spaces and signs between them.")
-        return phone
-
-
 class ContactSerializer(serializers.Serializer[Contact]):
     id = serializers.IntegerField(read_only=True)
     names = serializers.ListField(
         child=serializers.CharField(max_length=255), max_length=contacts.MOST_NAMES, required=False
     )
-    phones = serializers.ListField(child=PhoneField(max_length=64), max_length=contacts.MOST_PHONES, required=False)
+    phones = serializers.ListField(child=PhoneField(), max_length=contacts.MOST_PHONES, required=False)
     emails = serializers.ListField(
         child=serializers.EmailField(max_length=254), max_length=contacts.MOST_EMAILS, required=False
     )

@@ -15,10 +15,17 @@ LONGEST_SUBJECT = 400
 # Where the id of an act's subject stands in the address, by the kind of thing.
 _IN_ADDRESS: Mapping[str, str] = {
     "recording": "session_id",
+    "dubbing_session": "session_id",
     "call": "call_id",
+    "conversation": "conversation_id",
     "person": "person_id",
     "contact": "contact_id",
     "token": "token_id",
+    "status": "status_id",
+    "alert": "alert_id",
+    "alert_rule": "kind",
+    "destination": "destination_id",
+    "delivery": "delivery_id",
 }
 
 

@@ -2,7 +2,7 @@
 
 from crm.models.access import AccessPolicy, SignInFailures
 from crm.models.audit import AuditBlock, AuditEntry
-from crm.models.contacts import Contact, ContactIdentity, ContactKey, KeyKind
+from crm.models.contacts import Contact, ContactIdentity, ContactKey, KeyKind, MatchDue
 from crm.models.people import Tenant, Token, User, digest_of
 from crm.models.schedules import DeclaredSchedule
 
@@ -15,6 +15,7 @@ __all__ = [
     "ContactKey",
     "DeclaredSchedule",
     "KeyKind",
+    "MatchDue",
     "SignInFailures",
     "Tenant",
     "Token",

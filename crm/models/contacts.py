@@ -87,6 +87,21 @@ class ContactKey(models.Model):
         return f"{self.kind} of contact {self.contact_id}"
 
 
+class MatchDue(models.Model):
+    """A phone, or an id on a platform, that a contact got or lost: its calls are to be matched anew.
+
+    Gone as soon as they have been; see `crm.matching`.
+    """
+
+    tenant = models.ForeignKey("crm.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    phone_key = models.CharField(max_length=320, default="")
+    platform = models.CharField(max_length=64, default="")
+    external_user_id = models.CharField(max_length=255, default="")
+
+    def __str__(self) -> str:
+        return f"Matching due {self.pk}"
+
+
 class ContactIdentity(models.Model):
     """What a contact is called on a platform. The id is a string of the caller's and never one of our users."""
 

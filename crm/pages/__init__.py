@@ -13,9 +13,16 @@ from crm.models import Tenant, User
 RAIL = [
     ("Record", "recordings.write", "record-page", "recordings"),
     ("Recordings", "recordings.read", "sessions-page", "list"),
+    ("Calls", "calls.read", "board-page", "board"),
+    ("Live", "recordings.read_all", "live-page", "live"),
+    ("Search", "calls.read", "search-page", "search"),
+    ("Metrics", "metrics.read", "dashboard-page", "metrics"),
+    ("Contacts", "contacts.read", "contacts-page", "contacts"),
     ("Settings", "settings.manage", "settings-page", "settings"),
     ("Admin", "admin.use", "admin:index", "admin"),
 ]
+# As many stand side by side at the foot of a phone, beside the one that opens the others and one's own things.
+MOST_ON_A_PHONE = 4
 
 
 class DeskPage(View):
@@ -39,22 +46,23 @@ class HomePage(View):
         if user.is_authenticated and user.tenant_id is None:
             # Superusers run the site and work in no company.
             return redirect("admin:index")
-        records = user.is_authenticated and user.may("recordings.write") and not user.may("recordings.read_all")
-        return redirect("record-page" if records else "sessions-page")
+        if not user.is_authenticated or user.may("calls.read_all"):
+            return redirect("board-page")
+        return redirect("record-page" if user.may("recordings.write") else "sessions-page")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context for `templates/frame.html`: the rail's entries that this person's role may use."""
+    """Context for `templates/frame.html`: the rail's entries that this person's role may use.
+
+    `rail_more` are those that a phone's bar has no room for.
+    """
     user = getattr(request, "user", None)
     if not isinstance(user, User):
-        return {"rail": []}
-    return {
-        "rail": [
-            {"label": label, "page": page, "icon": icon}
-            for label, capability, page, icon in RAIL
-            if user.may(capability)
-        ]
-    }
+        return {"rail": [], "rail_more": []}
+    entries = [
+        {"label": label, "page": page, "icon": icon} for label, capability, page, icon in RAIL if user.may(capability)
+    ]
+    return {"rail": entries[:MOST_ON_A_PHONE], "rail_more": entries[MOST_ON_A_PHONE:]}
 
 
 def made(response: HttpResponse, thing_id: int) -> HttpResponse:

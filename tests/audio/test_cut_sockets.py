@@ -82,7 +82,7 @@ def to_the_end(line, follower, session, writers):
     """Frames until the follower has all that there is."""
     for writer in writers:
         writer.join()
-    wait_until(lambda: not live._untold._waiting(), what="everything to have been told")
+    wait_until(lambda: not live._untold.waiting(), what="everything to have been told")
     while True:
         line.say({"type": "ping"})
         for frame in line.frames():

@@ -113,7 +113,7 @@ def test_the_work_ends_when_the_listener_goes(agent, minute, monkeypatch):
         works = [one for one in gc.get_objects() if type(one) is listening._Work]
         return all(work._pieces is None for work in works)
 
-    wait_until(is_over, timeout=10, what="the work to be given up")
+    wait_until(is_over, what="the work to be given up")
     assert len(fetched) <= 1
 
 

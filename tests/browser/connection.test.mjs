@@ -130,7 +130,7 @@ test("who is signed out is told so and not tried again", async () => {
 });
 
 test("close codes tell what happened to a socket that was open", async () => {
-  for (const [code, name] of [[4401, "signed_out"], [4403, "refused"]]) {
+  for (const [code, name] of [[4401, "signed_out"], [4403, "refused"], [4400, "bad_address"]]) {
     const { world, sockets, states } = made();
     sockets[0].say({ type: "session" });
     sockets[0].onclose({ code });

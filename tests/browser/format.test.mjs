@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { count, duration, list, local, milliseconds, percent, relative, size, utc } from "../../audio/static/audio/format.js";
+import { count, duration, flagWords, list, local, milliseconds, percent, relative, size, utc } from "../../audio/static/audio/format.js";
 
 test("a duration has hours only when there are some", () => {
   assert.deepEqual([0, 5, 59.9996, 153, 3753, 36_000].map(duration), ["0:00", "0:05", "1:00", "2:33", "1:02:33", "10:00:00"]);
@@ -9,6 +9,10 @@ test("a duration has hours only when there are some", () => {
 
 test("a duration is never rounded up to a second that has not been recorded", () => {
   assert.equal(duration(29.9), "0:29");
+});
+
+test("a kind of flag is told in words", () => {
+  assert.equal(flagWords("long_silence"), "Long silence");
 });
 
 test("sizes are in MB", () => {

@@ -59,6 +59,8 @@ def sign_in(page, stack, username, *, to="/"):
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(stack.password())
     page.get_by_role("button", name="Sign in").click()
+    # Loaded whole: what is pressed before a page's script runs is done by the server, with another page for an answer.
+    page.wait_for_url(lambda address: "/sign-in" not in address)
 
 
 def test_signing_in_leads_where_one_wanted_to_go_and_signing_out_ends_it(page, stack):
@@ -129,21 +131,6 @@ def test_the_admin_shows_sessions_and_chunks(page, stack, agent):
 def test_the_description_of_the_api_opens_within_the_security_policy(page):
     page.goto("/api/docs/")
     expect(page.get_by_text("/api/audio/sessions", exact=True).first).to_be_visible()
-
-
-@pytest.mark.parametrize("width", [1440, 1024, 360])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_scrolls_sideways(browser, stack, width, theme):
-    context = browser.new_context(
-        base_url=stack.url, viewport={"width": width, "height": 800}, color_scheme=theme, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    sign_in(page, stack, "demo-supervisor")
-    session = start(stack.client("demo-supervisor"))
-    for address in ("/sessions/", f"/sessions/{session['id']}/", "/nowhere/"):
-        page.goto(address)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
-    context.close()
 
 
 def is_up(client):

@@ -35,7 +35,7 @@ def choose_password(page, link):
     page.get_by_label("New password").fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
     page.get_by_role("button", name="Save and sign in").click()
-    expect(page.get_by_role("heading", name="Recordings", exact=True)).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
 
 
 def new_name(what):

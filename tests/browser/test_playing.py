@@ -19,7 +19,7 @@ def test_a_recording_is_played_sought_in_and_renewed(page, stack, agent):  # noq
     put(agent, session, 0, SPEECH.read_bytes())
     expect(page.locator("#player")).to_be_visible()
     page.evaluate("document.getElementById('audio').play()")
-    wait_until(lambda: page.evaluate(f"{PLACE} > 0.5"), timeout=30, what="the sound to play")
+    wait_until(lambda: page.evaluate(f"{PLACE} > 0.5"), what="the sound to play")
     whole = page.evaluate(LENGTH)
     assert abs(whole - 26.7) < 0.2
 
@@ -28,7 +28,7 @@ def test_a_recording_is_played_sought_in_and_renewed(page, stack, agent):  # noq
     last = page.locator(".segment").last
     last.click()
     begins = float(last.get_attribute("data-start"))
-    wait_until(lambda: abs(page.evaluate(PLACE) - begins) < 0.1, timeout=10, what="the place to be found")
+    wait_until(lambda: abs(page.evaluate(PLACE) - begins) < 0.1, what="the place to be found")
 
     place = page.evaluate(PLACE)
     late = f"/api/audio/sessions/{session['id']}/chunks/2"
@@ -37,11 +37,11 @@ def test_a_recording_is_played_sought_in_and_renewed(page, stack, agent):  # noq
     assert answer.status_code == 409
     expect(page.locator("#verdict")).to_contain_text("chunk 1 has not arrived")
     page.evaluate("document.getElementById('audio').play()")
-    wait_until(lambda: page.evaluate(LENGTH) > 61, timeout=30, what="the longer recording")
-    wait_until(lambda: page.evaluate(f"!{PLACE.removesuffix('.currentTime')}.seeking"), timeout=10, what="the seek")
+    wait_until(lambda: page.evaluate(LENGTH) > 61, what="the longer recording")
+    wait_until(lambda: page.evaluate(f"!{PLACE.removesuffix('.currentTime')}.seeking"), what="the seek")
     assert page.evaluate(PLACE) >= place - 0.1, "it goes on where it was"
     page.locator('.cell[data-index="2"]').click()
-    wait_until(lambda: page.evaluate(PLACE) >= 60, timeout=10, what="the last chunk to be found")
+    wait_until(lambda: page.evaluate(PLACE) >= 60, what="the last chunk to be found")
 
 
 def test_an_address_with_a_second_begins_there(page, stack, agent):  # noqa: F811
@@ -51,6 +51,6 @@ def test_an_address_with_a_second_begins_there(page, stack, agent):  # noqa: F81
     sign_in(page, stack, "demo-supervisor", to=f"/sessions/{session['id']}/?t=12.5")
     expect(page.locator("#player")).to_be_visible()
     page.evaluate("document.getElementById('audio').play()")
-    wait_until(lambda: page.evaluate(f"{PLACE} > 12.6"), timeout=30, what="the sound to play")
+    wait_until(lambda: page.evaluate(f"{PLACE} > 12.6"), what="the sound to play")
     assert page.evaluate(PLACE) < 20
     expect(page.locator("#verdict")).to_have_text("Complete", timeout=60_000)

@@ -16,11 +16,11 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core import signing
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
+from tests.browser.looking import assert_accessible
 from tests.browser.test_pages import CHROMIUM, FLAGS, is_up, sign_in
 from tests.scale import scaled
 from tests.waiting import wait_until
@@ -357,7 +357,8 @@ def test_sound_that_was_lost_is_a_gap_as_long_as_what_is_missing(page, browser, 
     quarter = RATE // 4
     ended = place_of(last[-quarter:], heard) + quarter
     missing = (place_of(first[:quarter], heard) - ended) % len(heard) / RATE
-    assert missing == pytest.approx(gap["end"] - gap["start"], abs=0.06)
+    # The recorder goes by the clock: a lag of up to 60 ms is jitter to it, and a gap lies on packets of 20 ms.
+    assert missing == pytest.approx(gap["end"] - gap["start"], abs=0.08)
 
 
 def test_what_is_recorded_offline_and_while_the_server_is_away_is_sent_once(page, context, stack, agent):
@@ -812,13 +813,6 @@ async () => {
   return counts;
 }
 """
-
-
-def assert_accessible(page):
-    found = Axe().run(page).response
-    assert found["passes"]
-    faults = [fault for fault in found["violations"] if fault["impact"] in {"serious", "critical"}]
-    assert faults == []
 
 
 def kept(page):

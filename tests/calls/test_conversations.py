@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pymongo.errors import WriteError
 
-from calls import conversations, store
+from calls import conversations, opening, store
 from calls.documents import Segment, segment_id_of
-from calls.errors import RetryableCallError, UnknownCall
+from calls.errors import MalformedCall, RetryableCallError, UnknownCall
 from tests.builders import bearer, make_user
 from tests.scale import scaled
 
@@ -19,7 +18,7 @@ _calls = itertools.count(1)
 
 def open_call(user):
     call_id = f"call-{next(_calls)}"
-    conversations.open_call(user=user, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{call_id}")
+    opening.open_call(user=user, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{call_id}")
     return call_id
 
 
@@ -70,7 +69,7 @@ def test_opening_a_call_again_changes_nothing(agent):
     call_id = open_call(agent)
     store_chunk(agent, call_id, 0, ["yes"])
     before = conversations.read_call(agent, call_id)
-    conversations.open_call(user=agent, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{call_id}")
+    opening.open_call(user=agent, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{call_id}")
     assert conversations.read_call(agent, call_id) == before
 
 
@@ -81,7 +80,7 @@ def test_calls_are_numbered(agent):
 
 def test_what_is_stored_for_one_company_is_not_written_into_anothers_call_of_the_same_name(agent, stranger):
     for user in (agent, stranger):
-        conversations.open_call(user=user, call_id="same", start_time=datetime.now(UTC), session_id=user.username)
+        opening.open_call(user=user, call_id="same", start_time=datetime.now(UTC), session_id=user.username)
     store_chunk(agent, "same", 0, ["secret"])
     assert conversations.read_call(stranger, "same")["conversation"] == []
 
@@ -93,7 +92,7 @@ def test_words_for_a_call_that_is_not_there_are_refused(agent):
 
 def test_the_server_itself_refuses_a_malformed_call(agent):
     call_id = open_call(agent)
-    with pytest.raises(WriteError):
+    with pytest.raises(MalformedCall):
         store.change(tenant_id=agent.tenant_id, call_id=call_id, values={"deleted": 7})
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calls import conversations
+from calls import conversations, opening
 from calls.documents import Emotion, Flag, Segment, flag_id_of, segment_id_of
 from calls.errors import UnknownCall
 from tests.builders import bearer, make_user
@@ -17,7 +17,7 @@ _calls = itertools.count(1)
 def call_id(agent):
     """A call of which two chunks have been heard; the client says something in each."""
     made = f"estimated-{next(_calls)}"
-    conversations.open_call(user=agent, call_id=made, start_time=datetime.now(UTC), session_id="s")
+    opening.open_call(user=agent, call_id=made, start_time=datetime.now(UTC), session_id="s")
     for part in ("0000", "0001"):
         say(agent, made, part, "Good morning.")
     return made
@@ -222,7 +222,7 @@ def test_another_company_sees_and_says_nothing(agent, stranger, call_id):
 
 
 def test_another_companys_call_of_the_same_id_is_left_as_it_is(agent, stranger, call_id):
-    conversations.open_call(user=stranger, call_id=call_id, start_time=datetime.now(UTC), session_id="s")
+    opening.open_call(user=stranger, call_id=call_id, start_time=datetime.now(UTC), session_id="s")
     one = flag("0000")
     for whose in (agent, stranger):
         estimate(whose, call_id, ["0000"], flags=[one])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calls import conversations, forgotten, store
+from calls import conversations, forgotten, opening, store
 from calls.documents import Segment
 from calls.errors import PersonForgotten
 from tests.builders import make_user
@@ -14,7 +14,7 @@ CLIENT_KEY = "external:whatsapp:972:55"
 
 
 def open_call(user, call_id, **details):
-    conversations.open_call(
+    opening.open_call(
         user=user, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{call_id}", details=details
     )
 

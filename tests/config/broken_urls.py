@@ -7,5 +7,10 @@ def broken(request, rest=""):
     raise RuntimeError("a mistake of ours")
 
 
-urlpatterns = [path("api/broken", broken), path("broken", broken), path("welcome/<path:rest>", broken)]
+urlpatterns = [
+    path("api/broken", broken),
+    path("broken", broken),
+    path("welcome/<path:rest>", broken),
+    path("api/metrics/users/<path:rest>", broken),
+]
 handler500 = "config.error_views.server_error"

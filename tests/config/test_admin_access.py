@@ -7,11 +7,13 @@ from django.test import RequestFactory
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from audio.models import AnalysisJob, AudioChunk, AudioSession, SuspicionRule
+from calls.models import CallStatus
 from crm import tokens
 from crm.admin.scoping import ForSuperusers, TenantScoped
 from crm.models import Contact, Tenant, Token, User
 from crm.roles import CAPABILITIES, Role, grants
-from tests.builders import make_contact, make_session, make_user
+from metrics.models import Alert, AlertDelivery, AlertRule
+from tests.builders import make_alert, make_contact, make_session, make_user
 
 # The pages that open to a company's admin; those of what is not here do not.
 LOOKED_AT = "list change"
@@ -24,17 +26,21 @@ OF_A_COMPANY = {
     Token: LOOKED_AT,
     Contact: "list add change delete",
     SuspicionRule: "list add change delete",
+    CallStatus: "list add change delete",
+    **dict.fromkeys([AlertRule, Alert, AlertDelivery], LOOKED_AT),
 }
 # What it takes to write those that can be.
-WRITES = {Contact: "contacts.write", SuspicionRule: "settings.manage"}
+WRITES = {Contact: "contacts.write", SuspicionRule: "settings.manage", CallStatus: "settings.manage"}
+# Of each of these one is asked something before it goes.
+ONE_BY_ONE = {CallStatus}
 # Those that open to who runs the site, and has no company whose customers and rules there would be.
 OF_THE_SITE = {
-    **dict.fromkeys([AudioSession, AudioChunk, AnalysisJob, Token], LOOKED_AT),
+    **dict.fromkeys([AudioSession, AudioChunk, AnalysisJob, Token, AlertRule, Alert, AlertDelivery], LOOKED_AT),
     **dict.fromkeys([User, Tenant], "list add change"),
     **dict.fromkeys([PeriodicTask, CrontabSchedule], "list add change delete"),
     # Schedules use the one here, and would go with it.
     IntervalSchedule: "list add change",
-    **dict.fromkeys([Contact, SuspicionRule], ""),
+    **dict.fromkeys([Contact, SuspicionRule, CallStatus], ""),
 }
 # What is done to rows that are chosen in a list, and the capability that it takes.
 ACTIONS = {
@@ -74,16 +80,21 @@ def rows(tenant, agent):
         processing_status="failed",
     )
     tokens.issue(agent, name="ours")
+    alert, delivery = make_alert(tenant)
     minute = IntervalSchedule.objects.create(every=77, period="minutes")
     there = [
         session,
         chunk,
         AnalysisJob.objects.create(chunk=chunk, kind="analysis", state="failed", dispatched_at=session.created_at),
         make_contact(tenant, "Quetzalcoatlus"),
+        CallStatus.objects.create(tenant=tenant, name="Ours"),
         SuspicionRule.objects.create(tenant=tenant, name="Ours", kind="long_silence", weight=0.1, threshold=20),
         agent,
         tenant,
         Token.objects.get(),
+        alert,
+        alert.rule,
+        delivery,
         minute,
         CrontabSchedule.objects.create(),
         PeriodicTask.objects.create(name="Sweep", task="audio.sweep_jobs", interval=minute),
@@ -190,7 +201,8 @@ def test_a_list_asks_for_each_capability_by_itself(tenant, monkeypatch, missing)
         if "admin.use" in having and model in OF_A_COMPANY:
             expected |= {"view", "module"}
             if WRITES.get(model) in having:
-                expected |= {"add", "change", "delete", "delete_selected"}
+                expected |= {"add", "change", "delete"}
+                expected |= set() if model in ONE_BY_ONE else {"delete_selected"}
         if model in OF_A_COMPANY:
             expected |= {action for action, capability in ACTIONS.get(model, {}).items() if capability in having}
         assert permissions_of(model, user) == expected, model

@@ -15,12 +15,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from pymongo import MongoClient
 
-from calls import store
+from calls import queue, store
 from config import doctor, schedule
 from config.doctor import examine
 from config.findings import State
 from crm.audit import acts, sealing
 from crm.models import AuditBlock, AuditEntry
+from tests.receivers import MailReceiver
 from tests.running import ROOT
 from tests.waiting import wait_until
 
@@ -44,6 +45,7 @@ def calls_in_mongodb(settings):
 
 def test_every_server_answers_tells_its_version_and_has_what_it_needs(transactional_db):
     schedule.make()  # Emptied with every table after each test.
+    queue.create()
     names = ["PostgreSQL", "MongoDB", "Redis", "Cache", "Object store", "Migrations", *doctor.STORES]
     findings = found(*names, "Redis as a store", "Disk")
     assert {state for _, state, _ in findings} == {State.OK}, findings
@@ -60,6 +62,20 @@ def test_clocks_of_one_machine_agree_and_one_that_is_off_is_told(transactional_d
 
     [(_, finding)] = examine({"Clock": partial(doctor.check_clock, fast)})
     assert (finding.state, finding.said) == (State.WARNING, "90.0 s from this machine's")
+
+
+def test_a_mail_server_is_asked_where_there_is_one_and_none_is_needed(settings):
+    assert of_one("Mail")[0] == State.OK
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EARSHOT_EMAIL_URL = "smtp://127.0.0.1:1"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    state, said = of_one("Mail")
+    assert state == State.WARNING
+    assert "EARSHOT_EMAIL_URL" in said
+    mailbox = MailReceiver()
+    settings.EMAIL_PORT = mailbox.port
+    assert of_one("Mail")[0] == State.OK
+    mailbox.stop()
 
 
 def test_the_engines_of_hearing_are_loaded():
@@ -109,7 +125,7 @@ def test_queues_that_nobody_works_on_and_a_silent_beat_are_warnings():
     cache.clear()
     state, said = of_one("Workers")
     assert state == State.WARNING, said
-    assert "analysis, privacy, rollup, storage, transcription" in said
+    assert "analysis, metrics, notify, privacy, rollup, storage, transcription" in said
     assert of_one("Beat")[0] == State.WARNING
     assert of_one("Queues")[0] == State.OK
 

@@ -68,6 +68,14 @@ def test_a_sign_in_link_is_logged_without_its_secret_by_whoever_logs_it(method, 
         assert refused["message"].endswith(": /welcome/…")
 
 
+@pytest.mark.parametrize("urls", ["config.urls", "tests.config.broken_urls"], ids=["asked", "with a mistake of ours"])
+def test_whose_figures_are_asked_for_is_in_no_log(urls):
+    logged, _ = ask("/api/metrics/users/org/dana", urls=urls)
+    [line] = [line for line in logged if line["message"] == "request"]
+    assert line["path"] == "/api/metrics/users/…"
+    assert "dana" not in json.dumps(logged)
+
+
 def test_what_stood_in_a_row_stays_out_of_an_errors_traceback():
     exception = "IntegrityError: null value\nDETAIL:  Failing row contains (7, ada, pbkdf2).\n\nThe above"
     told = logs._without_values({"exception": exception})["exception"]

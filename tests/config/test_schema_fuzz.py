@@ -13,8 +13,20 @@ from rest_framework.test import APIClient
 from schemathesis import GenerationMode
 
 from audio import blobs
+from calls import intake, queue, statuses
 from crm import tokens
-from tests.builders import bearer, make_contact, make_flag, make_session, make_user, put_chunk
+from tests.builders import (
+    bearer,
+    make_alert,
+    make_contact,
+    make_dubbing_session,
+    make_flag,
+    make_measured,
+    make_segment,
+    make_session,
+    make_user,
+    put_chunk,
+)
 from tests.scale import scaled
 from tests.sound import encode, tone
 
@@ -36,18 +48,29 @@ def admin(tenant):
 
 
 @pytest.fixture
-def ours(admin):
+def ours(admin, intake_queue):
     """Things of the admin's that addresses name, so that requests get past the door."""
     session = make_session(admin)
     put_chunk(bearer(admin), session, 0, SECOND)
+    make_dubbing_session(admin.tenant_id, str(session.pk))
+    alert, delivery = make_alert(admin.tenant)
+    make_measured(admin.tenant_id, "dana")
     return {
+        "alert_id": str(alert.pk),
+        "kind": alert.rule.kind,
+        "destination_id": str(delivery.destination_id),
+        "delivery_id": str(delivery.pk),
         "session_id": str(session.pk),
         "call_id": session.call_id,
         "flag_id": make_flag(session)["flag_id"],
+        "segment_id": make_segment(session)["segment_id"],
+        "status_id": str(statuses.create(admin.tenant_id, {"name": "Open"}).pk),
         "index": "0",
+        "conversation_id": intake.queue_conversation("5", "web", "User: hello", tenant_id=admin.tenant_id),
         "contact_id": str(make_contact(admin.tenant, "Ada").pk),
         "person_id": str(make_user(admin.tenant, "integration").pk),
         "token_id": "0",
+        "user_id": "dana",
     }
 
 
@@ -56,9 +79,9 @@ def kept():
     rows = {
         model._meta.label: model._default_manager.count()
         for model in apps.get_models()
-        if model._meta.app_label in {"audio", "crm"} and model._meta.label not in WRITTEN_ANYWAY
+        if model._meta.app_label in {"audio", "calls", "crm"} and model._meta.label not in WRITTEN_ANYWAY
     }
-    return rows | {"objects": sum(len(page) for page in blobs.listed())}
+    return rows | {"objects": sum(len(page) for page in blobs.listed()), "conversations": queue.depths().queued}
 
 
 def send(client, case, address):

@@ -282,9 +282,9 @@ def many(agent, stranger):
             """
             WITH made AS (
                 INSERT INTO audio_audiosession (id, tenant_id, user_id, test_session_id, call_id, start_time,
-                    total_duration_seconds, status, s3_base_key, channels, metadata, last_activity_at, abandoned_at,
-                    verdict_state, created_at, updated_at)
-                SELECT gen_random_uuid(), tenant, person, 'reference ' || n, tenant || ' ' || n, now(), 30,
+                    total_duration_seconds, chunk_count, status, s3_base_key, channels, metadata, last_activity_at,
+                    abandoned_at, verdict_state, created_at, updated_at)
+                SELECT gen_random_uuid(), tenant, person, 'reference ' || n, tenant || ' ' || n, now(), 30, 1,
                     CASE WHEN n %% 4000 = 0 THEN 'failed' ELSE 'completed' END, '', 1, '{}', now(),
                     CASE WHEN n %% 4000 = 1 THEN now() END,
                     CASE WHEN n %% 4000 = 1 THEN 'incomplete' ELSE 'complete' END,
@@ -524,14 +524,14 @@ def test_a_time_that_schedules_use_cannot_be_deleted(root, schedule):
 
 @pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")
 def test_no_page_of_the_admin_has_script_in_it_that_the_browser_would_refuse(root, schedule, chunk):
-    pages = re.findall(r'href="(/admin/[a-z_]+/[a-z]+/)"', root.get("/admin/").content.decode())
-    assert len(pages) >= 9
-    for page in pages:
-        for address in (page, f"{page}add/"):
-            response = root.get(address)
-            assert response.status_code in {200, 403}, address
-            scripts = re.findall(r"<script(?![^>]*(?:src=|application/json))[^>]*>", response.content.decode())
-            assert scripts == [], address
+    addresses = set(re.findall(r'href="(/admin/[a-z_]+/[a-z]+/(?:add/)?)"', root.get("/admin/").content.decode()))
+    assert len(addresses) >= 9
+    assert any(address.endswith("/add/") for address in addresses)
+    for address in addresses:
+        response = root.get(address)
+        assert response.status_code == 200, address
+        scripts = re.findall(r"<script(?![^>]*(?:src=|application/json))[^>]*>", response.content.decode())
+        assert scripts == [], address
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from audio import sessions
 from audio.models import AnalysisJob, AudioChunk, SuspicionRule
 from audio.states import HEARING
-from calls import conversations
+from calls import conversations, opening
 from calls.documents import Emotion, Segment
 from crm.management.commands import analyse_again, show_emotions, try_suspicion_rules
 from crm.models import AuditEntry
@@ -103,7 +103,7 @@ def test_what_cannot_be_meant_is_said_in_a_sentence(db, arguments, said):
 
 
 def open_call(user, call_id):
-    conversations.open_call(user=user, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{user.tenant_id}")
+    opening.open_call(user=user, call_id=call_id, start_time=datetime.now(UTC), session_id=f"s-{user.tenant_id}")
 
 
 def test_emotions_are_shown_with_what_was_said_and_by_what(printed, agent):

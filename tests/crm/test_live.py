@@ -1,14 +1,11 @@
-import asyncio
-
 import pytest
-from asgiref.sync import sync_to_async
-from channels.layers import get_channel_layer
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from crm import live, passwords, people, tokens
 from crm.models import Token
 from tests.builders import make_user
+from tests.sockets import heard
 
 
 def sign_out_of_one_browser(person):
@@ -24,26 +21,7 @@ def revoke_a_token(person):
 
 def heard_while(person, act):
     """What the group of the person's watchers hears because of an act."""
-
-    def in_thread():
-        try:
-            act(person)
-        finally:
-            connection.close()
-
-    async def listen():
-        layer = get_channel_layer()
-        channel = await layer.new_channel()
-        await layer.group_add(live.group_of(person.pk), channel)
-        await sync_to_async(in_thread)()
-        heard = []
-        try:
-            while True:
-                heard.append(await asyncio.wait_for(layer.receive(channel), timeout=0.5 if heard else 5))
-        except TimeoutError:
-            return heard
-
-    return asyncio.run(listen())
+    return heard(live.group_of(person.pk), lambda: act(person))
 
 
 @pytest.mark.parametrize(

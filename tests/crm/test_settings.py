@@ -20,6 +20,17 @@ RECORDING = {
     "allowed_origins": "",
 }
 HEARING = {"emotion_sides": "client", "expected_speakers": 2}
+REDACTION = dict.fromkeys(
+    [
+        "redact_cards",
+        "redact_accounts",
+        "redact_emails",
+        "redact_phones",
+        "redact_spoken_digits",
+        "keep_originals",
+    ],
+    True,
+)
 DEFAULTS = {"sign_in_hours": 12, "longest_token_days": 365, "agents_may_make_tokens": True}
 
 
@@ -29,6 +40,7 @@ def test_the_defaults_hold_where_a_company_has_set_nothing(api, tenant):
         "access": DEFAULTS,
         "recording": RECORDING,
         "hearing": HEARING,
+        "redaction": REDACTION,
     }
 
 
@@ -39,6 +51,7 @@ def test_what_is_given_is_changed_and_the_rest_stays(api, tenant, stranger):
         "access": {**DEFAULTS, "sign_in_hours": 8},
         "recording": RECORDING,
         "hearing": HEARING,
+        "redaction": REDACTION,
     }
     api.patch("/api/crm/settings", {"access": {"longest_token_days": 30}}, format="json")
     assert api.get("/api/crm/settings").json()["access"] == {
@@ -61,6 +74,7 @@ def test_all_of_it_or_nothing(api, stranger, tenant):
         "access": DEFAULTS,
         "recording": RECORDING,
         "hearing": HEARING,
+        "redaction": REDACTION,
     }
 
 
@@ -93,6 +107,7 @@ def test_the_page_changes_the_same_settings(client, admin, api):
         "recording-consent_wording": "May we record this?",
         "hearing-emotion_sides": "nobody",
         "hearing-expected_speakers": 3,
+        "redaction-redact_cards": "on",
     }
     assert client.post("/settings/", given).status_code == 302
     assert api.get("/api/crm/settings").json() == {
@@ -100,6 +115,7 @@ def test_the_page_changes_the_same_settings(client, admin, api):
         "access": {"sign_in_hours": 8, "longest_token_days": 30, "agents_may_make_tokens": False},
         "recording": {**RECORDING, "consent_required": True, "consent_wording": "May we record this?"},
         "hearing": {"emotion_sides": "nobody", "expected_speakers": 3},
+        "redaction": {**dict.fromkeys(REDACTION, False), "redact_cards": True},
     }
 
 

@@ -14,8 +14,11 @@ from tests.sound import encode, tone
 from tests.waiting import wait_until
 
 RECORDERS = 2
-CHUNKS = scaled(14, 120)
-KILLED_AFTER = 5
+VICTIMS = ["uvicorn", "analysis@", "redis-server", "rclone", "postgres", "mongod"]
+# So many of each recorder are acknowledged before the first victim is killed, between two of them, and after the last.
+BETWEEN = scaled(4, 100)
+CHUNKS = BETWEEN * (len(VICTIMS) + 1)
+PATIENCE_SECONDS = scaled(180, 600)
 SAMPLES = 24_000  # Half a second at 48 kHz.
 
 
@@ -28,9 +31,12 @@ class Uploading(threading.Thread):
         self.session = self.recorder.start(channels=1, subject="In mid-upload")
         self.acknowledged = {}
 
+    def has_sent(self, number):
+        return len(self.acknowledged) >= number
+
     def run(self):
         for index in range(CHUNKS):
-            body = encode(tone(0.5, frequency=200 + 10 * index))
+            body = encode(tone(0.5, frequency=200 + index))
             chunk = RecordedChunk(index, body, index * SAMPLES, (index + 1) * SAMPLES - 1)
             answer = self.recorder.send(self.session["id"], chunk)
             assert answer["checksum"] == hashlib.sha256(body).hexdigest()
@@ -39,7 +45,7 @@ class Uploading(threading.Thread):
 
 
 def kill(stack, victim):
-    for process in stack.processes(victim):
+    for process in wait_until(lambda: stack.processes(victim), what=f"{victim} to run"):
         for one in (process, *children_of(process)):
             try:
                 os.kill(one, signal.SIGKILL)
@@ -47,16 +53,22 @@ def kill(stack, victim):
                 continue
 
 
-@pytest.mark.parametrize("victim", ["uvicorn", "analysis@", "redis-server", "rclone", "postgres", "mongod"])
-def test_whatever_is_killed_every_acknowledged_chunk_is_there(stack, victim):
+@pytest.mark.timeout(5 * PATIENCE_SECONDS)
+def test_whatever_is_killed_in_turn_every_acknowledged_chunk_is_there_and_heard(stack):
     token = stack.token_of("demo-supervisor")
     recorders = [Uploading(stack, token) for _ in range(RECORDERS)]
     for recorder in recorders:
         recorder.start()
-    wait_until(lambda: all(len(one.acknowledged) >= KILLED_AFTER for one in recorders), what="uploads to be under way")
-    kill(stack, victim)
+    for position, victim in enumerate(VICTIMS, start=1):
+        # Uploads have gone on by then, so that what was killed before is got over.
+        wait_until(
+            lambda: all(one.has_sent(position * BETWEEN) for one in recorders),  # noqa: B023
+            timeout=PATIENCE_SECONDS,
+            what=f"{victim}'s turn",
+        )
+        kill(stack, victim)
     for recorder in recorders:
-        recorder.join(timeout=120)
+        recorder.join(timeout=PATIENCE_SECONDS)
         assert len(recorder.acknowledged) == CHUNKS
     with stack.client("demo-supervisor") as client:
         for recorder in recorders:
@@ -72,7 +84,7 @@ def assert_there_and_heard(client, recorder):
         answer = client.get(address)
         return answer.is_success and answer.json()["status"] == "completed" and answer.json()
 
-    session = wait_until(has_ended, timeout=150, what="everything to be heard")
+    session = wait_until(has_ended, timeout=PATIENCE_SECONDS, what="everything to be heard")
     assert session["verdict"] == {"state": "complete", "gaps": [], "owed": []}
     chunks = client.get(f"{address}/chunks", params={"limit": 1000}).json()["results"]
     assert {chunk["chunk_index"]: chunk["checksum"] for chunk in chunks} == recorder.acknowledged

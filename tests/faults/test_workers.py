@@ -48,7 +48,7 @@ def wait_until_transcription_runs(client, session):
 def assert_heard_once(client, session):
     finished = wait_until(
         lambda: client.get(f"/api/audio/sessions/{session['id']}").json()["status"] == "completed",
-        timeout=110,
+        timeout=200,
         what="the session to be completed after all",
     )
     assert finished

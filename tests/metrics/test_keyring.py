@@ -135,6 +135,8 @@ print(keyring.pseudonym(7, {person!r}), flush=True)
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "EARSHOT_DATABASE_URL": database_of_tests(),
+        # Its log goes where it speaks; of a slow statement it would tell in between.
+        "EARSHOT_LOG_LEVEL": "ERROR",
     }
     processes = [
         subprocess.Popen(

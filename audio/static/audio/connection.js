@@ -1,6 +1,7 @@
 // A socket that comes back by itself. What the world gives it (sockets, timers, chance) is handed in.
 //
-// States: {name: "connecting"} · {name: "live"} · {name: "waiting", until} · {name: "signed_out"} · {name: "refused"}.
+// States: {name: "connecting"} · {name: "live"} · {name: "waiting", until} · {name: "signed_out"} · {name: "refused"}
+// · {name: "bad_address"}: what is asked for in the socket's address is not to be had.
 
 export const PING_EVERY_MS = 20_000;
 export const PONG_WITHIN_MS = 10_000;
@@ -9,6 +10,7 @@ export const LONGEST_WAIT_MS = 30_000;
 /** A socket that the server never answers is given up after this. */
 export const ANSWER_WITHIN_MS = 15_000;
 
+export const CLOSE_BAD_ADDRESS = 4400;
 export const CLOSE_UNAUTHENTICATED = 4401;
 export const CLOSE_FORBIDDEN = 4403;
 
@@ -16,6 +18,11 @@ export const CLOSE_FORBIDDEN = 4403;
 export function backoff(attempt, random = Math.random) {
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 16));
   return Math.round(longest * (0.5 + random() / 2));
+}
+
+/** The address of a socket of this server, by its path and query. */
+export function socketAddress(path) {
+  return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`;
 }
 
 export class Connection {
@@ -89,6 +96,7 @@ export class Connection {
     this.#letGo();
     if (code === CLOSE_UNAUTHENTICATED) return this.#enter({ name: "signed_out" });
     if (code === CLOSE_FORBIDDEN) return this.#enter({ name: "refused" });
+    if (code === CLOSE_BAD_ADDRESS) return this.#enter({ name: "bad_address" });
     const wait = backoff(this.attempt, this.random);
     this.attempt += 1;
     this.#enter({ name: "waiting", until: this.world.Date.now() + wait });

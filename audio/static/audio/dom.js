@@ -18,3 +18,8 @@ export function icon(name, className = "icon") {
   svg.append(use);
   return svg;
 }
+
+/** So that nothing flashes, and nothing is read out again, that has not changed. */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

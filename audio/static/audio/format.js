@@ -35,6 +35,12 @@ export function percent(share) {
   return `${Math.round(share * 100)} %`;
 }
 
+/** A kind of flag as words: `Long silence`. */
+export function flagWords(kind) {
+  const words = kind.replaceAll("_", " ");
+  return words[0].toUpperCase() + words.slice(1);
+}
+
 /** How long ago, in words; the empty text for what is longer ago than a week, where the date says it. */
 export function relative(date, now = new Date()) {
   const seconds = (now - date) / 1000;

@@ -24,8 +24,11 @@ export class Player {
   }
 
   show(state) {
-    if (!state.chunks.length) return;
-    const sound = soundOf(state);
+    if (state.chunks.length) this.hear(soundOf(state));
+  }
+
+  /** There is sound to be heard, such as `sound` tells; another one than before is another file. */
+  hear(sound) {
     if (sound === this.sound) return;
     if (this.sound === null) this.#open();
     else this.isStale = true;

@@ -1,7 +1,8 @@
 // The page to record on: what the recording and the socket tell is shown, what is clicked is done.
 
 import { ChunkStrip } from "./chunk_strip.js";
-import { Connection } from "./connection.js";
+import { Connection, socketAddress } from "./connection.js";
+import { cookie } from "./cookie.js";
 import { element, icon } from "./dom.js";
 import { duration } from "./format.js";
 import { probe } from "./recorder/capture.js";
@@ -442,7 +443,7 @@ async function look() {
 // --- What the server says while it listens ---
 
 function connect() {
-  const address = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/audio/${recording.id}`;
+  const address = socketAddress(`/ws/audio/${recording.id}`);
   connection = new Connection({
     open: () => new WebSocket(address),
     onFrame: take,
@@ -484,11 +485,6 @@ function showConnection() {
     signed_out: "Signed out: the recording goes on,",
     refused: "This recording is not open to you any more",
   }[name];
-}
-
-function cookie(name) {
-  const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
-  return found && decodeURIComponent(found.slice(name.length + 1));
 }
 
 // --- What people do ---

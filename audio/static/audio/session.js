@@ -1,7 +1,9 @@
 // One recording, live: what the socket says is applied to a state, and what changed in the state is shown.
 
 import { ChunkStrip } from "./chunk_strip.js";
-import { Connection } from "./connection.js";
+import { Connection, socketAddress } from "./connection.js";
+import { ConnectionLine } from "./connection_line.js";
+import { cookie } from "./cookie.js";
 import { element, icon } from "./dom.js";
 import { FlagList } from "./flag_list.js";
 import { Player } from "./player.js";
@@ -11,7 +13,8 @@ import { EMPTY, apply, isEnded, misses, storedSeconds, withChunk } from "./timel
 import { showAll, showDuration } from "./times.js";
 import { isDraft, isGuessingSpeakers } from "./transcript.js";
 import { TRANSCRIBED, TranscriptList } from "./transcript_list.js";
-import { verdictWords } from "./verdict.js";
+import { soundOf, verdictWords } from "./verdict.js";
+import { Waveform } from "./waveform.js";
 
 const VERDICT_ICONS = { safe: "check", working: "dot", missing: "alert" };
 const STATE_ICONS = { recording: "dot", processing: "half", completed: "check", failed: "cross" };
@@ -37,6 +40,7 @@ const player = new Player({
   address: `${address}/audio`,
   position: Math.max(0, Number(new URLSearchParams(location.search).get("t")) || 0),
 });
+part("audio").addEventListener("timeupdate", () => waveform?.setPosition(part("audio").currentTime));
 const strip = new ChunkStrip({
   strip: part("strip"),
   note: part("strip-note"),
@@ -47,12 +51,18 @@ const strip = new ChunkStrip({
     if (chunk) player.seek(chunk.start_time_seconds);
   },
 });
+/** Drawn once there is something to be seen. */
+let waveform = null;
 const flags = new FlagList({ box: part("flags"), onSeek: (seconds) => player.seek(seconds) });
 const connection = new Connection({
-  open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/audio/${sessionId}`),
+  open: () => new WebSocket(socketAddress(`/ws/audio/${sessionId}`)),
   onFrame: take,
-  onState: showConnection,
+  onState: () => line.show(),
   whyRefused,
+});
+const line = new ConnectionLine(connection, {
+  words: connectionWords,
+  consolation: () => "nothing is lost, the page catches up by itself",
 });
 
 // --- From a state to the page ---
@@ -75,6 +85,34 @@ function show(next) {
     transcript.show(state);
   }
   if (state.flags !== before.flags) flags.show(state);
+  showWaveform(before);
+}
+
+function showWaveform(before) {
+  if (!state.chunks.length) return;
+  const isNew = waveform === null;
+  waveform ??= new Waveform({
+    box: part("waveform"),
+    address: part("waveform").dataset.address,
+    channels: Number(part("waveform").dataset.channels),
+    onSeek: (seconds) => player.seek(seconds),
+    onFlag: (flagId) => player.seek(state.flags.find((flag) => flag.flag_id === flagId).start_time),
+  });
+  if (isNew) waveform.setPosition(player.position);
+  if (isNew || state.session.verdict !== before.session.verdict) waveform.setGaps(state.session.verdict.gaps);
+  if (isNew || state.flags !== before.flags) {
+    waveform.setFlags(state.flags.map(({ flag_id, start_time: start, end_time: end, rule: label, verdict }) => ({ flag_id, start, end, label, verdict })));
+  }
+  if (isNew || state.emotions !== before.emotions) {
+    const emotions = state.emotions.map(({ start_time: start, end_time: end, emotion }) => ({ start, end, emotion }));
+    waveform.setEmotions(emotions.sort((one, other) => one.start - other.start));
+  }
+  if (!isNew && state.chunks !== before.chunks && drawnFrom(state) !== drawnFrom(before)) waveform.refresh();
+}
+
+/** What there is to be drawn: the sound, as far as it has been measured. */
+function drawnFrom(state) {
+  return `${soundOf(state)} ${state.chunks.filter((chunk) => chunk.analysed_at).length}`;
 }
 
 function showState() {
@@ -86,7 +124,7 @@ function showState() {
     badge.replaceChildren(icon(STATE_ICONS[status]), element("span", { textContent: word }));
   }
   showVerdict();
-  showConnection();
+  line.show();
 }
 
 function showVerdict() {
@@ -147,25 +185,6 @@ async function tryAgain(index) {
   return answer.error?.message ?? `The server answered with error ${response.status}. Nothing was changed.`;
 }
 
-function cookie(name) {
-  const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
-  return found && decodeURIComponent(found.slice(name.length + 1));
-}
-
-// --- The connection in words ---
-
-let countdown = null;
-
-function showConnection() {
-  const { name, until } = connection.state;
-  clearInterval(countdown);
-  part("connection").dataset.name = name;
-  part("connect-now").hidden = name !== "waiting";
-  part("sign-in-again").hidden = name !== "signed_out";
-  if (name === "waiting") showCountdown(until);
-  else part("connection-words").textContent = connectionWords(name);
-}
-
 function connectionWords(name) {
   const seen = state.session !== null;
   return {
@@ -175,26 +194,6 @@ function connectionWords(name) {
     refused: "This recording was removed, or is no longer open to you",
   }[name];
 }
-
-function showCountdown(until) {
-  // Hidden from screen readers: they would read the line out every second.
-  const seconds = element("span", { ariaHidden: "true" });
-  const tick = () => {
-    seconds.textContent = ` in ${Math.max(1, Math.ceil((until - Date.now()) / 1000))} s`;
-  };
-  tick();
-  countdown = setInterval(tick, 1000);
-  part("connection-words").replaceChildren("Reconnecting", seconds, " … nothing is lost, the page catches up by itself");
-}
-
-part("connect-now").addEventListener("click", () => connection.hurry());
-addEventListener("online", () => connection.hurry());
-addEventListener("offline", () => connection.check());
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState !== "visible") return;
-  connection.hurry();
-  connection.check();
-});
 
 showAll();
 connection.start();

@@ -1,4 +1,4 @@
-// What every page can do: change the theme, list its shortcuts, copy what has a copy button.
+// What every page can do: change the theme, list its shortcuts, search, copy what has a copy button.
 
 const COPIED_FOR_MS = 1600;
 
@@ -72,11 +72,19 @@ function showShortcuts() {
   if (list && !list.open) list.showModal();
 }
 
+/** Into the page's own search field; where it has none, to the page that searches. */
+function goSearching() {
+  const field = document.querySelector('main input[type="search"]');
+  if (field) field.select();
+  else document.querySelector('.rail [aria-keyshortcuts="/"]')?.click();
+}
+
 addEventListener("keydown", (event) => {
-  if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target)) {
-    event.preventDefault();
-    showShortcuts();
-  }
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  const act = { "?": showShortcuts, "/": document.querySelector("dialog[open]") ? null : goSearching }[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
 });
 
 addEventListener("click", (event) => {

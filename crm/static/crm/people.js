@@ -4,4 +4,4 @@ import { useListing } from "../audio/listing.js";
 import { showAll } from "../audio/times.js";
 
 showAll();
-useListing(document.querySelector(".listing"), document.getElementById("search"));
+useListing(document.querySelector(".listing"));

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from django.conf import settings
 
 from audio import protocol
 from config.stack.applications import applications
@@ -36,3 +37,13 @@ def test_a_frame_much_larger_than_any_of_ours_is_not_even_read(tmp_path: Path) -
     assert isinstance(most, int)
     # Room for one that is a little too large, which is told so and not cut off.
     assert protocol.LARGEST_FRAME_BYTES < most <= 2 * protocol.LARGEST_FRAME_BYTES
+
+
+def test_a_process_takes_conversations_in_and_gets_longer_to_end_than_it_takes(tmp_path: Path) -> None:
+    [intake] = [
+        program
+        for program in applications(Place(tmp_path), {}, host="127.0.0.1", port=8000)
+        if program.name == "intake"
+    ]
+    assert intake.command[1:] == ("manage.py", "consume_conversations")
+    assert intake.patience > settings.EARSHOT_INTAKE_FLUSH_SECONDS

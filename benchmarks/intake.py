@@ -1,0 +1,342 @@
+"""What taking in a conversation costs, and how many a second are taken in and stored."""
+
+import http.client
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from threading import Thread
+from typing import Any
+
+import orjson
+import redis
+from django.conf import settings
+from django.test.utils import override_settings
+
+from benchmarks import empty_view, layouts
+from benchmarks.layouts import OneDocument
+from benchmarks.measuring import Variant, WrongAnswer, alternate, divided, one, per_second
+from benchmarks.people import make_supervisor
+from benchmarks.processes import free_port, listens, running
+from benchmarks.rows import Row, Suite, at_least, at_most, near_p99
+from benchmarks.samples import LINES, make_call, make_conversation, make_segments
+from benchmarks.scales import Run
+from calls import intake, queue
+from calls.models import IndexedSegment
+from crm import tokens
+from metrics import timings
+
+MOST_MS, MOST_OVER_PING = 1.0, 2.0
+AT_ONCE, ACCEPTED_A_SECOND = 100, 1000
+CONNECTIONS, SHARE_OF_EMPTY = 8, 0.5
+# What is sent a second while it is measured how much is stored, and what of it must be.
+SENT_A_SECOND, STORED_A_SECOND = 150, 100
+BATCHES = (1, 10, 100)
+# More than any row has waiting, where the queue's bound is not what is measured.
+BOUNDLESS = 2**31
+PATIENCE_SECONDS = 120.0
+# Beyond the numbers that calls get from PostgreSQL.
+FIRST_BARE = 10_000_000
+_QUEUE, _INSERT, _PING = "queue_conversation", "insert_one", "PING"
+_numbers = itertools.count(1)
+
+
+def measure(run: Run) -> Iterator[Row]:
+    """With a queue, and a database of calls, that nothing else is in."""
+    user, tenant_id = make_supervisor()
+    token = tokens.issue(user, name="benchmark")
+    bounds = {"EARSHOT_INTAKE_MOST_QUEUED": BOUNDLESS, "EARSHOT_INTAKE_MOST_BYTES": BOUNDLESS}
+    with layouts.database_of_its_own(), override_settings(**bounds):
+        for rows in (
+            partial(_queueing, run, tenant_id),
+            partial(_many_at_once, run, tenant_id),
+            partial(_over_http, run, token),
+            partial(_storing, run, tenant_id),
+            partial(_by_batch_size, run, tenant_id),
+        ):
+            with _empty_queue():
+                yield from rows()
+
+
+SUITE = Suite(
+    title="Conversations of eight lines, taken in",
+    baseline="insert_one of the same into MongoDB, which waits for a majority's journal",
+    floor="Redis PING",
+    measure=measure,
+)
+
+
+def _queueing(run: Run, tenant_id: int) -> Iterator[Row]:
+    what = "queue a conversation, in process"
+    taken = alternate(
+        _ways(tenant_id),
+        repetitions=run.scale.pick(tiny=20, small=500, usual=3000),
+        step=run.telling(what),
+    )
+    ours, baseline, floor = (taken[name] for name in (_QUEUE, _INSERT, _PING))
+    targets = (at_most(ours.p99, MOST_MS, "ms", of="p99"), near_p99(ours, floor, most=MOST_OVER_PING, of="PING's"))
+    yield Row(what, "ms", ours, baseline, floor, targets)
+
+
+def _many_at_once(run: Run, tenant_id: int) -> Iterator[Row]:
+    what, each = f"queued from {AT_ONCE} threads at once", run.scale.pick(tiny=1, small=10, usual=20)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def all_do(way: Variant, _given: Any) -> int:
+            return sum(pool.map(lambda times: sum(_is_done(way) for _ in range(times)), [each] * AT_ONCE))
+
+        variants = {name: Variant(run=partial(all_do, way)) for name, way in _ways(tenant_id).items()}
+        taken = alternate(
+            variants, repetitions=run.scale.pick(tiny=2, small=5, usual=20), step=run.telling(what), warming=1
+        )
+    ours, baseline, floor = (per_second(taken[name], each * AT_ONCE) for name in (_QUEUE, _INSERT, _PING))
+    targets = (at_least(ours.median, ACCEPTED_A_SECOND, "a second"),)
+    yield Row(
+        what,
+        "/s",
+        ours,
+        baseline,
+        floor,
+        targets,
+        note="in brackets the slowest round; one process, whose interpreter is busy",
+    )
+
+
+def _over_http(run: Run, token: str) -> Iterator[Row]:
+    what, each = f"over HTTP, {CONNECTIONS} connections", run.scale.pick(tiny=2, small=20, usual=40)
+    port = free_port()
+    server = ("-m", "uvicorn", "benchmarks.served:application", "--no-access-log", "--port", str(port))
+    body = orjson.dumps({"user_id": "5", "platform": "web", "transcript": make_conversation(1)})
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    bounds = {"EARSHOT_INTAKE_MOST_QUEUED": str(BOUNDLESS), "EARSHOT_INTAKE_MOST_BYTES": str(BOUNDLESS)}
+    with ExitStack() as stack:
+        stack.enter_context(running(server, is_ready=partial(listens, port), **bounds))
+        pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
+        lines = [http.client.HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(CONNECTIONS)]
+
+        def post(line: http.client.HTTPConnection, address: str) -> int:
+            accepted = 0
+            for _ in range(each):
+                line.request("POST", address, body, headers)
+                answer = line.getresponse()
+                answer.read()
+                accepted += answer.status == http.client.ACCEPTED
+            return accepted
+
+        def all_post(address: str, _given: Any) -> int:
+            accepted = sum(pool.map(post, lines, [address] * CONNECTIONS))
+            if accepted != each * CONNECTIONS:
+                raise WrongAnswer(f"{address} has accepted {accepted} of {each * CONNECTIONS}.")
+            return accepted
+
+        taken = alternate(
+            {
+                "conversations": Variant(run=partial(all_post, "/api/conversations")),
+                "empty": Variant(run=partial(all_post, f"/{empty_view.ADDRESS}")),
+            },
+            repetitions=run.scale.pick(tiny=2, small=6, usual=20),
+            step=run.telling(what),
+            warming=1,
+        )
+        for line in lines:
+            line.close()
+    ours, empty = (per_second(figures, each * CONNECTIONS) for figures in taken.values())
+    share = ours.median / empty.median
+    yield Row(
+        what,
+        "/s",
+        ours,
+        floor=empty,
+        targets=(at_least(share, SHARE_OF_EMPTY, "× an empty view"),),
+        floor_is="a view that knows who asks and whether they may, and does nothing",
+        note="one server process, its own; in brackets the slowest round",
+    )
+
+
+def _storing(run: Run, tenant_id: int) -> Iterator[Row]:
+    """The process that stores, and where it is not tried only whether it works, the one that makes vectors."""
+    seconds = run.scale.pick(tiny=1, small=10, usual=60)
+    what = f"stored while {SENT_A_SECOND} a second come, for {seconds} s"
+    step = run.telling(what)
+    consumer = ("manage.py", "consume_conversations")
+    embedder = ("-m", "celery", "--quiet", "-A", "config", "worker", "-Q", "rollup", "-c", "1", "-n", "rollup@%h")
+    with ExitStack() as stack:
+        stack.enter_context(running(consumer, is_ready=lambda: queue.depths().consumers > 0))
+        if run.scale.name != "tiny":
+            stack.enter_context(running(embedder, is_ready=lambda: True))
+        total = seconds * SENT_A_SECOND // settings.EARSHOT_INTAKE_BATCH * settings.EARSHOT_INTAKE_BATCH
+        began = time.monotonic()
+        sender = Thread(target=_send, args=(tenant_id, total, seconds / total), daemon=True)
+        sender.start()
+        while (past := time.monotonic() - began) < seconds:
+            step(past / seconds)
+            time.sleep(0.05)
+        stored, with_vectors = queue.counts(tenant_id)[0], _vectors(tenant_id)
+        sender.join()
+        _until_stored(tenant_id, total)
+        waited = _waited()
+        yield Row(
+            what,
+            "/s",
+            one(stored / seconds),
+            targets=(at_least(stored / seconds, STORED_A_SECOND, "a second"),),
+            note=(
+                f"all {total} stored; from queued to stored {waited.p50_ms:.0f} ms, p99 {waited.p99_ms:.0f} ms. "
+                f"Vectors follow: {with_vectors[0]} of {with_vectors[1]} segments had theirs at the end"
+            ),
+        )
+        what = "stored when as many wait as can be"
+        burst = run.scale.pick(tiny=50, small=500, usual=2000)
+        run.telling(what)
+        # From an empty queue, into which all go far faster than they leave it.
+        began = time.monotonic()
+        _send(tenant_id, burst, 0.0)
+        _until_stored(tenant_id, total + burst)
+        yield Row(
+            what,
+            "/s",
+            one(burst / (time.monotonic() - began)),
+            note=(
+                f"{burst} at once, in batches of {settings.EARSHOT_INTAKE_BATCH}, "
+                f"{settings.EARSHOT_INTAKE_CONCURRENCY} of them at a time; the vectors' process works beside"
+            ),
+        )
+
+
+def _by_batch_size(run: Run, tenant_id: int) -> Iterator[Row]:
+    bare = OneDocument()
+
+    def taken_out(size: int) -> Sequence[queue.Entry]:
+        for _ in range(size):
+            _queue_one(tenant_id)
+        return queue.take("benchmark", most=size, age_seconds=0)
+
+    def made(size: int) -> list[Any]:
+        return [_call(tenant_id) for _ in range(size)]
+
+    def inserted(calls: list[Any]) -> int:
+        bare.insert(calls)
+        return len(calls)
+
+    def is_whole(size: int, given: Sequence[Any], stored: Any) -> bool:
+        return len(given) == size == (stored if isinstance(stored, int) else len(stored.new))
+
+    variants = {}
+    for size in BATCHES:
+        whole = partial(is_whole, size)
+        variants[f"ours {size}"] = Variant(intake.store_batch, prepare=partial(taken_out, size), answer=whole)
+        variants[f"floor {size}"] = Variant(inserted, prepare=partial(made, size), answer=whole)
+    what = "store a batch"
+    taken = alternate(
+        variants,
+        repetitions=run.scale.pick(tiny=2, small=20, usual=100),
+        step=run.telling(what),
+        warming=1,
+    )
+    alone = taken[f"ours {BATCHES[0]}"]
+    for size in BATCHES:
+        yield Row(
+            f"store one of a batch of {size}",
+            "ms",
+            divided(taken[f"ours {size}"], size),
+            baseline=alone,
+            floor=divided(taken[f"floor {size}"], size),
+            baseline_is="alone",
+            floor_is="one insert_many of as many such calls",
+        )
+
+
+@contextmanager
+def _empty_queue() -> Iterator[None]:
+    """Before and after; what waits for a consumer would be stored by the next one."""
+    _drop_queue()
+    queue.create()
+    try:
+        yield
+    finally:
+        _drop_queue()
+        queue.create()
+
+
+def _drop_queue() -> None:
+    client = redis.Redis.from_url(settings.EARSHOT_REDIS_URL)
+    for key in client.scan_iter("intake:*"):
+        client.delete(key)
+
+
+def _ways(tenant_id: int) -> dict[str, Variant]:
+    """Queueing a conversation, and what it is compared with."""
+    client = redis.Redis.from_url(settings.EARSHOT_REDIS_URL, socket_timeout=queue.PATIENCE_SECONDS)
+    documents = OneDocument().calls.database.get_collection(
+        "conversations_alone", write_concern=OneDocument().calls.write_concern
+    )
+    return {
+        _QUEUE: Variant(
+            run=lambda _given: _queue_one(tenant_id),
+            answer=lambda _given, identity: intake.standing(tenant_id, identity)["status"] == "queued",
+        ),
+        _INSERT: Variant(
+            run=lambda document: documents.insert_one(document).acknowledged,
+            prepare=lambda: {
+                "conversation_id": uuid.uuid4().hex,
+                "tenant_id": tenant_id,
+                "user_id": "5",
+                "platform": "web",
+                "transcript": make_conversation(next(_numbers)),
+            },
+        ),
+        _PING: Variant(run=lambda _given: bool(client.ping())),
+    }
+
+
+def _is_done(way: Variant) -> bool:
+    return bool(way.run(way.prepare()))
+
+
+def _queue_one(tenant_id: int) -> str:
+    return intake.queue_conversation("5", "web", make_conversation(next(_numbers)), tenant_id=tenant_id)
+
+
+def _send(tenant_id: int, count: int, pause: float) -> None:
+    """One after another, each at its own time, so that none that is late delays those after it."""
+    began = time.monotonic()
+    for number in range(count):
+        wait = began + number * pause - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        _queue_one(tenant_id)
+
+
+def _until_stored(tenant_id: int, count: int) -> None:
+    _until(lambda: queue.counts(tenant_id)[0] >= count, f"all {count} conversations to be stored")
+    stored = OneDocument().calls.count_documents({"tenant_id": tenant_id})
+    if stored != count:
+        raise WrongAnswer(f"{count} conversations were sent, and {stored} calls are there.")
+
+
+def _until(is_so: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > ends:
+            raise WrongAnswer(f"Waited {PATIENCE_SECONDS:.0f} s for {what}.")
+        time.sleep(0.01)
+
+
+def _waited() -> timings.Summary:
+    """How long those that were stored had waited; the process that stores them sends its figures once a second."""
+    time.sleep(2 * timings.FLUSH_SECONDS)
+    return next(told for told in timings.summary() if told.operation == "intake.wait")
+
+
+def _vectors(tenant_id: int) -> tuple[int, int]:
+    """How many segments of the company have a vector, and how many are known to search."""
+    known = IndexedSegment.objects.filter(tenant_id=tenant_id)
+    return known.filter(vector__isnull=False).count(), known.count()
+
+
+def _call(tenant_id: int) -> Any:
+    number = next(_numbers)
+    return make_call(tenant_id, FIRST_BARE + number, make_segments(LINES, seed=number))

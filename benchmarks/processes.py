@@ -1,0 +1,71 @@
+"""Processes of ours beside the one that measures, on the same stores."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import connection
+
+PATIENCE_SECONDS = 120.0
+_LOOK_SECONDS = 0.1
+_END_SECONDS = 15.0
+
+
+class NotRunning(Exception):
+    """A process of ours has ended, or does not get ready; with the end of what it said."""
+
+
+@contextmanager
+def running(arguments: Sequence[str], *, is_ready: Callable[[], bool], **environment: str) -> Iterator[None]:
+    """A Python process with these arguments, once it is ready and until the block ends. Raises NotRunning."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, **_stores(), **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while not is_ready():
+                if process.poll() is not None or time.monotonic() > ends:
+                    output.seek(0)
+                    said = output.read()[-2000:].decode(errors="replace")
+                    raise NotRunning(f"{' '.join(arguments)} does not get ready. It said: {said}")
+                time.sleep(_LOOK_SECONDS)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _stores() -> dict[str, str]:
+    """Where this process itself keeps things, which may be elsewhere than its own variables say."""
+    database = urlsplit(os.environ["EARSHOT_DATABASE_URL"])
+    return {
+        "EARSHOT_DATABASE_URL": urlunsplit(database._replace(path=f"/{connection.settings_dict['NAME']}")),
+        "EARSHOT_MONGODB_URL": settings.EARSHOT_MONGODB_URL,
+    }

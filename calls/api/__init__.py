@@ -1,0 +1,1 @@
+"""Calls over REST: the calls themselves, their words, what is estimated of them."""
