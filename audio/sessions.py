@@ -283,7 +283,7 @@ def _keep_at_hand(session: AudioSession) -> None:
     live.note_session(
         str(session.pk),
         {
-            "user_id": session.user_id,
+            "user_id": session.user_id or 0,
             "start_time": session.start_time.isoformat(),
             "current_chunk": _highest_index(session),
             "last_activity": session.last_activity_at.isoformat(),

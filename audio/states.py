@@ -54,6 +54,13 @@ class GapCause(models.TextChoices):
     NEVER_ARRIVED = "never_arrived"
 
 
+class ErasedSide(models.TextChoices):
+    """Whose channel of a two-channel recording has been erased."""
+
+    AGENT = "agent"
+    CLIENT = "client"
+
+
 # A late chunk takes a completed or failed session back into processing.
 SESSION_MOVES: dict[str, frozenset[str]] = {
     SessionStatus.RECORDING: frozenset({SessionStatus.PROCESSING}),

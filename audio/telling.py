@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audio.models import AudioChunk
 from audio.states import KIND_OF_STAGE, STAGES, JobKind
-from metrics import intake, person_keys, telling
+from metrics import intake, telling
 from metrics.segments import Group, Pipeline, Segment
 
 # Recordings come over one channel, from the browser.
@@ -31,7 +31,7 @@ def tell(chunk: AudioChunk, *, error: str = "") -> None:
             group=Group(
                 channel_id=CHANNEL,
                 session_id=str(session.pk),
-                user_id=person_keys.of_user(session.user_id),
+                user_id=session.person_key,
                 platform=PLATFORM,
                 pipeline=str(Pipeline.AUDIO),
             ),

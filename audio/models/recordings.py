@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audio.states import (
     SESSION_MOVES,
+    ErasedSide,
     GapCause,
     ProcessingStatus,
     SessionStatus,
@@ -70,7 +71,10 @@ class AudioSession(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     tenant = models.ForeignKey("crm.Tenant", on_delete=models.PROTECT, related_name="+")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    # Nobody once whoever recorded it has been erased, and what the other side said stays.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     test_session_id = models.CharField(max_length=255, blank=True, default="")
     call_id = models.CharField(max_length=255)
     start_time = models.DateTimeField(default=timezone.now)
@@ -93,6 +97,10 @@ class AudioSession(models.Model):
     last_activity_at = models.DateTimeField(default=timezone.now)
     # When it was ended for want of life; empty again once the recorder says itself that it is done.
     abandoned_at = models.DateTimeField(null=True, blank=True)
+    # Whose channel is silence now, because they have been erased. Nothing more is taken in then.
+    erased_side = models.CharField(max_length=8, choices=ErasedSide, blank=True, default="", editable=False)
+    # When its sound was removed because it was older than the company keeps any; the transcript stays.
+    sound_removed_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -127,8 +135,8 @@ class AudioSession(models.Model):
 
     @property
     def person_key(self) -> str:
-        """Whose recording it is, to the keyring and the registers of the forgotten."""
-        return person_keys.of_user(self.user_id)
+        """Whose recording it is, to the keyring and the registers of the forgotten; no user of ours has the id 0."""
+        return person_keys.of_user(self.user_id or 0)
 
 
 class AudioChunkQuerySet(models.QuerySet["AudioChunk"]):

@@ -32,6 +32,8 @@ class AuditBlock(models.Model):
     hash = models.CharField(max_length=64)
     # When the hash was written to the archive store as well, where no database's administrator can change it.
     anchored_at = models.DateTimeField(null=True)
+    # When its entries went because they were older than the company keeps them; its hash and its anchor stay.
+    emptied_at = models.DateTimeField(null=True)
 
     objects = AuditBlockQuerySet.as_manager()
 
