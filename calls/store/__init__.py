@@ -5,7 +5,7 @@
 * `call_counters`: how many calls have each status, kept with every write that changes it (`counters.py`).
 
 Reading is in `reading.py`, `listing.py` and, for a board, in `columns.py`; what sources write in `segments.py` and
-`estimates.py`; what people write in `edits.py`.
+`estimates.py`; what people write in `edits.py`. `redacted.py` reads what of a call is masked.
 Every function names the company, and asks for it within the query.
 """
 
@@ -54,6 +54,7 @@ from calls.store.reading import (
     speakers_in_order,
     words_by_speaker,
 )
+from calls.store.redacted import masked_in
 from calls.store.segments import attach_session, change, finish, replace_segments, upsert_segments
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "largest_company",
     "last_changes",
     "leave_open",
+    "masked_in",
     "move",
     "move_all",
     "outlines",
