@@ -72,6 +72,48 @@ class TooManyTokens(DeskError):
     code = "too_many_tokens"
 
 
+# --- Privacy ---
+
+
+class UnknownSubject(DeskError):
+    """Nobody at the company is, or was, who is to be erased, exported or kept."""
+
+    code = "unknown_subject"
+
+
+class UnknownErasure(DeskError):
+    code = "unknown_erasure"
+
+
+class ErasureOnHold(DeskError):
+    """Nothing of theirs may be removed until a legal hold is lifted."""
+
+    code = "erasure_on_hold"
+
+
+class ErasureNotAllowed(DeskError):
+    """Not as far as it is, or not by this person."""
+
+    code = "erasure_not_allowed"
+
+
+class UnknownHold(DeskError):
+    code = "unknown_hold"
+
+
+class UnknownExport(DeskError):
+    code = "unknown_export"
+
+
+class ExportNotReady(DeskError):
+    """It is still being made, has failed, or can be fetched no more."""
+
+    code = "export_not_ready"
+
+
+# --- What may work a moment later ---
+
+
 class RetryableDeskError(DeskError):
     """Nothing is wrong with what was asked; a moment later it may work."""
 

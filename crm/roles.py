@@ -34,10 +34,19 @@ _SUPERVISING = {
     "contacts.read",
     "contacts.write",
 }
-_RUNNING_THE_COMPANY = {"people.manage", "settings.manage", "admin.use", "calls.read_originals"}
+_RUNNING_THE_COMPANY = {
+    "people.manage",
+    "settings.manage",
+    "admin.use",
+    "calls.read_originals",
+    "recordings.hear_originals",
+    "audit.read",
+    "retention.manage",
+}
 _PRIVACY = {
     "recordings.read",
     "recordings.read_all",
+    "recordings.hear_originals",
     "calls.read",
     "calls.read_all",
     "calls.read_originals",
@@ -45,6 +54,13 @@ _PRIVACY = {
     "conversations.read",
     "people.read",
     "contacts.read",
+    "privacy.read",
+    "privacy.erase",
+    "privacy.approve",
+    "privacy.hold",
+    "privacy.export",
+    "audit.read",
+    "retention.manage",
 }
 _INTEGRATING = {
     "recordings.read_all",

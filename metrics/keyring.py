@@ -96,6 +96,11 @@ def digest(tenant_id: int | None, person_key: str) -> str:
     return _digest("forgotten", tenant_id, person_key)
 
 
+def thing_digest(tenant_id: int, kind: str, text: str) -> str:
+    """What the ledger of erasures knows a thing by that has no person key: a phone, a recording, a call; 64 digits."""
+    return hmac.digest(_root(), f"{kind}\0{tenant_id}\0{text}".encode(), "sha256").hex()
+
+
 def is_open() -> bool:
     """Whether this process knows the root secret, so that it can make digests without the archive."""
     return _cache.root is not None
