@@ -1,10 +1,13 @@
 """The pages of the desk, and what every page's frame shows."""
 
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
 from django.views import View
 
 from crm.models import Tenant, User
@@ -20,6 +23,14 @@ RAIL = [
     ("Contacts", "contacts.read", "contacts-page", "contacts"),
     ("Settings", "settings.manage", "settings-page", "settings"),
     ("Admin", "admin.use", "admin:index", "admin"),
+]
+# The tabs of the pages about privacy: each with the capability it takes and the page it opens.
+PRIVACY_TABS = [
+    ("Erasures", "privacy.read", "privacy-page"),
+    ("Holds", "privacy.read", "holds-page"),
+    ("Exports", "privacy.export", "person-exports-page"),
+    ("Retention", "retention.manage", "retention-page"),
+    ("Audit log", "audit.read", "audit-page"),
 ]
 # As many stand side by side at the foot of a phone, beside the one that opens the others and one's own things.
 MOST_ON_A_PHONE = 4
@@ -54,7 +65,7 @@ class HomePage(View):
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Context for `templates/frame.html`: the rail's entries that this person's role may use.
 
-    `rail_more` are those that a phone's bar has no room for.
+    `rail_more` are those that a phone's bar has no room for. `privacy_tabs` is worked out by the pages that show it.
     """
     user = getattr(request, "user", None)
     if not isinstance(user, User):
@@ -62,7 +73,27 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     entries = [
         {"label": label, "page": page, "icon": icon} for label, capability, page, icon in RAIL if user.may(capability)
     ]
-    return {"rail": entries[:MOST_ON_A_PHONE], "rail_more": entries[MOST_ON_A_PHONE:]}
+    return {
+        "rail": entries[:MOST_ON_A_PHONE],
+        "rail_more": entries[MOST_ON_A_PHONE:],
+        "privacy_tabs": partial(privacy_tabs, user, request.path),
+    }
+
+
+def privacy_tabs(user: User, path: str = "") -> list[dict[str, str]]:
+    """The tabs that somebody may open; `current` is `page` on the tab's own page, `true` on one below it."""
+    addresses = {}
+    for label, capability, page in PRIVACY_TABS:
+        with suppress(NoReverseMatch):
+            if user.may(capability):
+                addresses[label] = reverse(page)
+    # All addresses begin with that of the first tab: the longest says where one is.
+    here = max((address for address in addresses.values() if path.startswith(address)), key=len, default="")
+    current = {here: "page" if here == path else "true"}
+    return [
+        {"label": label, "address": address, "current": current.get(address, "")}
+        for label, address in addresses.items()
+    ]
 
 
 def made(response: HttpResponse, thing_id: int) -> HttpResponse:
