@@ -186,6 +186,22 @@ def count_upload(user_id: int) -> tuple[int, int] | None:
     return count, max(seconds, 1)
 
 
+def forget_uploads(user_id: int) -> int:
+    """Count the user's uploads anew; how many counts there were. Raises EventsAway."""
+    try:
+        return _client().delete(RATE_KEY.format(user_id=user_id))
+    except redis.RedisError as error:
+        raise EventsAway("Redis does not answer.") from error
+
+
+def has_uploads(user_id: int) -> bool:
+    """Whether uploads of the user are counted at this moment. Raises EventsAway."""
+    try:
+        return bool(_client().exists(RATE_KEY.format(user_id=user_id)))
+    except redis.RedisError as error:
+        raise EventsAway("Redis does not answer.") from error
+
+
 def epoch_of(seq: str) -> str:
     return seq.partition("-")[0]
 

@@ -4,12 +4,14 @@ The answer is looked up with the person at every request, so that a changed rule
 """
 
 import time
+from collections.abc import Collection
 
-from django.contrib.auth import get_user, login
+from django.contrib.auth import SESSION_KEY, get_user, login
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -47,6 +49,18 @@ def user_in(request: HttpRequest) -> User | None:
     """Who is signed in by this request's session; None for nobody, or once it was unused for too long."""
     user = get_user(request)
     return user if isinstance(user, User) and not _is_idle(request.session, user) else None
+
+
+def keys_of(user_id: int) -> list[str]:
+    """The keys of the sessions in which somebody is signed in; every session that there is has to be opened for it."""
+    wanted = str(user_id)
+    return [one.pk for one in Session.objects.iterator() if one.get_decoded().get(SESSION_KEY) == wanted]
+
+
+def remove(keys: Collection[str]) -> int:
+    """Sign these browsers out. How many sessions there were."""
+    removed, _ = Session.objects.filter(pk__in=keys).delete()
+    return removed
 
 
 def _user_of(request: HttpRequest) -> User | AnonymousUser:

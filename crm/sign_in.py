@@ -95,6 +95,11 @@ def sweep() -> None:
         log.info("sign_in_failures_swept", rows=swept)
 
 
+def count(username: str) -> int:
+    """How many rows count failures under a name."""
+    return SignInFailures.objects.filter(name_digest=digest(username)).count()
+
+
 def forget(username: str) -> int:
     """Erase what is counted under a name; how many rows that were."""
     erased, _ = SignInFailures.objects.filter(name_digest=digest(username)).delete()

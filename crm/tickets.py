@@ -19,6 +19,8 @@ from metrics.redis_clients import connected
 
 LIFE_SECONDS = 30
 KEY = "ticket:{ticket}"
+# Redis does nothing else while it looks: so many keys take it a millisecond or two.
+_KEYS_AT_ONCE = 5000
 
 
 def issue(credential: Credential) -> str:
@@ -37,6 +39,16 @@ def redeem(ticket: str) -> Credential | None:
     with _reachable():
         kept = _client().getdel(KEY.format(ticket=ticket[:64]))
     return Credential(**orjson.loads(cast("bytes", kept))) if kept is not None else None
+
+
+def waiting() -> Iterator[tuple[str, Credential]]:
+    """The tickets that nobody has redeemed yet. Raises RetryableDeskError as the iterator goes on."""
+    with _reachable():
+        for key in _client().scan_iter(KEY.format(ticket="*"), count=_KEYS_AT_ONCE):
+            # It may have been redeemed, or expired, since it was found.
+            kept = cast("bytes | None", _client().get(key))
+            if kept is not None:
+                yield key.decode().partition(":")[2], Credential(**orjson.loads(kept))
 
 
 @contextmanager

@@ -181,6 +181,21 @@ def names(prefix: str = "") -> Iterator[str]:
                 yield str(found["Key"])
 
 
+def count_older(name: str) -> int:
+    """How many versions of the name a bucket keeps beside the latest; 0 where it keeps none."""
+    found = 0
+    with _reachable():
+        pages = _client(os.getpid()).get_paginator("list_object_versions").paginate(Bucket=_bucket(), Prefix=name)
+        try:
+            for page in pages:
+                versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                found += sum(one["Key"] == name and not one["IsLatest"] for one in versions)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NO_VERSIONS:
+                raise
+    return found
+
+
 @_reachable()
 def _erase_versions(name: str, *, also_latest: bool) -> None:
     """Remove what a bucket with versions keeps of the name: older contents and, on request, the latest."""

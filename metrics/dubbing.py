@@ -5,7 +5,7 @@ LIFE_AFTER_END after that. Its id is the caller's own and unique within a compan
 meet. People are strings of the caller's, on a platform.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypedDict, cast
@@ -273,6 +273,23 @@ def erase_user(tenant_id: int, user_id: str, *, platform: str | None = None) -> 
 @reachable()
 def count_user(tenant_id: int, user_id: str, *, platform: str | None = None) -> int:
     return _sessions().count_documents(_of_user(tenant_id, user_id, platform), maxTimeMS=DEADLINE_MS)
+
+
+@reachable()
+def search(tenant_id: int, wanted: Sequence[tuple[str, str | None]]) -> int:
+    """How many sessions name one of them, by (id, platform), without a platform on any; past every index."""
+    there = _sessions().find({"tenant_id": tenant_id}, {"user_id": 1, "platform": 1}, hint=[("$natural", ASCENDING)])
+    names = set(wanted)
+    return sum(bool({(one["user_id"], None), (one["user_id"], one["platform"])} & names) for one in there)
+
+
+def people(tenant_id: int) -> Iterator[tuple[str, str]]:
+    """Platform and id of everybody who has a session, each once. Raises RetryableMetricsError as it goes on."""
+    person = {"platform": "$platform", "user_id": "$user_id"}
+    stages: list[dict[str, Any]] = [{"$match": {"tenant_id": tenant_id}}, {"$group": {"_id": person}}]
+    with reachable():
+        for one in _sessions().aggregate(stages, allowDiskUse=True):
+            yield one["_id"]["platform"], one["_id"]["user_id"]
 
 
 def _of_user(tenant_id: int, user_id: str, platform: str | None) -> dict[str, Any]:

@@ -91,6 +91,15 @@ def destroy(tenant_id: int | None, person_key: str) -> bool:
     return before not in (None, TOMBSTONE)
 
 
+def remains_of(tenant_id: int | None, person_key: str) -> int:
+    """How much the archive itself has of the person's key, whatever this process remembers: 0 once it is destroyed.
+
+    Older versions count too, in a bucket that keeps some.
+    """
+    name = _key_names([Named(tenant_id, person_key)])[tenant_id, person_key]
+    return int(archive.read(name) not in (None, TOMBSTONE)) + archive.count_older(name)
+
+
 def digest(tenant_id: int | None, person_key: str) -> str:
     """What the registers of the forgotten know the person by: 64 hexadecimal digits under the root secret."""
     return _digest("forgotten", tenant_id, person_key)

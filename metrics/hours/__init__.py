@@ -11,7 +11,7 @@ Every function names the tenant, and asks for it within the query.
 
 from metrics.hours.collections import HoursSize, check, create, ping, set_life, size
 from metrics.hours.documents import HourRow, HourTotals
-from metrics.hours.erasing import count_user, erase_user
+from metrics.hours.erasing import count_user, erase_user, people, search
 from metrics.hours.filling import Attempts, Outcome, attempts_of, fill, put_off
 from metrics.hours.reading import (
     by_channel,
@@ -42,9 +42,11 @@ __all__ = [
     "fill",
     "filled",
     "of_user",
+    "people",
     "ping",
     "put_off",
     "rows_of_day",
+    "search",
     "set_life",
     "size",
     "sum_of_user",

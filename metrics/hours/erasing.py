@@ -1,10 +1,14 @@
-"""One person's rows, counted and removed. What channels did names nobody and stays."""
+"""One person's rows, counted, removed and searched for. What channels did names nobody and stays."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 from metrics.hours.collections import ROWS
 from metrics.mongo_clients import collection, reachable
+
+_PERSON: Final = {"user_id": "$metadata.user_id", "platform": "$metadata.platform"}
+# Past every index: what an index has lost is found too.
+_IN_ORDER_OF_DISK: Final = {"$natural": 1}
 
 
 @reachable()
@@ -26,6 +30,30 @@ def erase_user(tenant_id: int, user_id: str, *, platform: str | None = None) -> 
     # By the fields of `metadata` alone, as it is the only way to remove rows of a time series before MongoDB 7.
     collection(ROWS).delete_many(_of_user(tenant_id, user_id, platform))
     return found
+
+
+@reachable()
+def search(tenant_id: int, wanted: Collection[tuple[str, str | None]]) -> int:
+    """How many rows name one of them, by (id, platform), without a platform on any; all rows are looked at."""
+    stages: list[dict[str, Any]] = [
+        {"$match": {"metadata.tenant_id": tenant_id, "metadata.user_id": {"$in": sorted({one for one, _ in wanted})}}},
+        {"$group": {"_id": _PERSON, "rows": {"$sum": 1}}},
+    ]
+    found = collection(ROWS).aggregate(stages, hint=_IN_ORDER_OF_DISK)
+    names = set(wanted)
+    return sum(
+        one["rows"]
+        for one in found
+        if {(one["_id"]["user_id"], None), (one["_id"]["user_id"], one["_id"]["platform"])} & names
+    )
+
+
+def people(tenant_id: int) -> Iterator[tuple[str, str]]:
+    """Platform and id of everybody who has a row, each once. Raises RetryableMetricsError as the iterator goes on."""
+    stages: list[dict[str, Any]] = [{"$match": {"metadata.tenant_id": tenant_id}}, {"$group": {"_id": _PERSON}}]
+    with reachable():
+        for one in collection(ROWS).aggregate(stages, allowDiskUse=True):
+            yield one["_id"]["platform"], one["_id"]["user_id"]
 
 
 def _of_user(tenant_id: int, user_id: str, platform: str | None) -> Mapping[str, Any]:

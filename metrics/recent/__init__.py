@@ -40,6 +40,7 @@ from metrics.recent.reading import (
     waiting,
     waiting_of,
 )
+from metrics.recent.searching import people, search
 from metrics.recent.writing import write
 
 __all__ = [
@@ -57,8 +58,10 @@ __all__ = [
     "minutes",
     "newest",
     "of_user",
+    "people",
     "ping",
     "read_hour",
+    "search",
     "size",
     "states",
     "there",

@@ -1,0 +1,23 @@
+"""Hours in the time series, by person."""
+
+from metrics import hours
+from metrics.erasing import Progress, Subject, untold
+from metrics.erasing_steps.people import called
+
+
+def count(subject: Subject) -> int:
+    return sum(hours.count_user(subject.tenant_id, user_id, platform=platform) for user_id, platform in called(subject))
+
+
+def erase(subject: Subject, *, progress: Progress = untold) -> int:
+    erased = 0
+    for user_id, platform in called(subject):
+        theirs = hours.erase_user(subject.tenant_id, user_id, platform=platform)
+        progress(theirs)
+        erased += theirs
+    return erased
+
+
+def search(subject: Subject) -> int:
+    names = called(subject)
+    return hours.search(subject.tenant_id, names) if names else 0
