@@ -12,7 +12,7 @@ from django.utils import timezone
 from metrics import locks
 from metrics.archived import tables, writing
 from metrics.errors import ArchiveDamaged, TiersDisagree
-from metrics.hours import days
+from metrics.hours import days, removing
 from metrics.models import ArchivedDay
 
 log = structlog.get_logger("earshot.archived")
@@ -75,6 +75,9 @@ def _archive(
     for number, roll in enumerate(closed, 1):
         if _is_current(known.get((roll.tenant_id, roll.day)), roll):
             report.unchanged += 1
+            continue
+        if removing.is_removed(roll.tenant_id, roll.day):
+            # Rolled up while retention removed it, which comes again.
             continue
         if seconds is not None and time.monotonic() - began > seconds:
             report.left += 1

@@ -15,6 +15,7 @@ from metrics.archived.objects import ArchivedObject
 from metrics.archived.schema import DAYS, PEOPLE
 from metrics.archived.verification import DayRead
 from metrics.errors import ArchiveDamaged
+from metrics.hours import removing
 from metrics.models import ArchivedDay
 
 log = structlog.get_logger("earshot.archived")
@@ -44,7 +45,8 @@ def find(*, dry_run: bool = False, progress: Callable[[int, date], None] = lambd
             there[one.tenant_id, one.day].append(one)
     known = set(ArchivedDay.objects.values_list("tenant_id", "day"))
     for (tenant_id, day), ours in sorted(there.items()):
-        if (tenant_id, day) in known:
+        if (tenant_id, day) in known or removing.is_removed(tenant_id, day):
+            # What was removed on purpose is not taken up again; whoever removes comes again for what is left of it.
             continue
         progress(tenant_id, day)
         whole = sorted(_whole_days(ours), key=lambda one: one[2].segments())

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from metrics import hours
-from metrics.archived import writing
+from metrics.archived import objects, writing
 from metrics.models import ArchivedDay
 
 log = structlog.get_logger("earshot.archived")
@@ -45,6 +45,23 @@ def retire(now: datetime | None = None) -> int:
     if retired:
         log.info("archived_days_retired", count=retired)
     return retired
+
+
+def days_before(tenant_id: int, before: date) -> set[date]:
+    """The tenant's days before that one that are archived, and those of which anything lies there all the same."""
+    known = ArchivedDay.objects.filter(tenant_id=tenant_id, day__lt=before).values_list("day", flat=True)
+    return {*known, *objects.days_of(tenant_id, before)}
+
+
+def oldest(tenant_id: int) -> date | None:
+    """The first day of the tenant's that is archived."""
+    return ArchivedDay.objects.filter(tenant_id=tenant_id).order_by("day").values_list("day", flat=True).first()
+
+
+def remove(tenant_id: int, day: date) -> None:
+    """Erase a day of the tenant's before its time: its objects with all their versions, then its row."""
+    writing.erase_others(tenant_id, day, keep=())
+    ArchivedDay.objects.filter(tenant_id=tenant_id, day=day).delete()
 
 
 def first_kept(today: date) -> date:

@@ -59,6 +59,20 @@ def of_day(tenant_id: int, day: date) -> list[str]:
     return [name for dataset in (DAYS, PEOPLE) for name in archive.names(folder_of(tenant_id, day, dataset))]
 
 
+def days_of(tenant_id: int, before: date) -> set[date]:
+    """The tenant's days before that one of which anything lies in the archive, known to the database or not."""
+    found = set()
+    for dataset in (DAYS, PEOPLE):
+        for name in archive.names(f"{ROOT}/{dataset}/tenant={tenant_id}/"):
+            one = named(name)
+            # In order of day; what is none of ours is for `finding` to tell.
+            if one is not None and one.day >= before:
+                break
+            if one is not None:
+                found.add(one.day)
+    return found
+
+
 def opened(wanted: ArchivedObject, content: bytes | None, columns: list[str] | None = None) -> pa.Table:
     """What was read of the object, as a table; raises ArchiveDamaged."""
     what = f"{wanted.dataset} of {wanted.day} of company {wanted.tenant_id}"

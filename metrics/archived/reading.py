@@ -17,7 +17,7 @@ from metrics import archive, keyring
 from metrics.archived import objects, tables, verification
 from metrics.archived.schema import COUNTERS, DAYS, DAYS_SCHEMA, PEOPLE, PEOPLE_SCHEMA, SCHEMAS, SUMS
 from metrics.archived.writing import pseudonym_text
-from metrics.errors import BadPersonKey
+from metrics.errors import ArchiveDamaged, BadPersonKey
 from metrics.hours.days import DayTotals
 from metrics.keyring import Named
 from metrics.models import ArchivedDay, ArchivedDayQuerySet
@@ -71,6 +71,25 @@ def of_user(tenant_id: int, user_id: str, since: date, until: date) -> list[DayT
     ]
     found = pa.concat_tables([_empty(PEOPLE, PEOPLE_SCHEMA.names), *parts])
     return [DayTotals(day, Channel("", pipeline), totals) for day, pipeline, totals in tables.totals_by_day(found)]
+
+
+def days_naming(tenant_id: int, person_keys: Collection[str], days: Collection[date]) -> set[date]:
+    """Those of the days on which one of the people did something; also those of which the archive cannot tell."""
+    naming: set[date] = set()
+    if not person_keys:
+        return naming
+    for archived in ArchivedDay.objects.filter(tenant_id=tenant_id, day__in=days).iterator():
+        named = [Named(tenant_id, key, pseudonym_text(archived.day)) for key in person_keys]
+        pseudonyms = {pseudonym for pseudonym in keyring.known_pseudonyms(named) if pseudonym}
+        _, of_people = verification.objects_of(archived)
+        try:
+            part = objects.opened(of_people, archive.read(of_people.name), ["pseudonym"])
+        except ArchiveDamaged:
+            naming.add(archived.day)
+            continue
+        if pseudonyms & set(part["pseudonym"].to_pylist()):
+            naming.add(archived.day)
+    return naming
 
 
 def table(

@@ -5,6 +5,7 @@
 * `dubbing_metrics_awaited`: which hours Redis has that are still to be filled (`awaited.py`).
 * `dubbing_metrics_hours`: each hour by channel, with the sketch of its latency.
 * `dubbing_metrics_days` and `dubbing_metrics_rolls`: the same by day, which are taken from the hours (`days.py`).
+* `dubbing_metrics_removed`: which days of a tenant were removed on purpose and are not made again (`removing.py`).
 
 Every function names the tenant, and asks for it within the query.
 """

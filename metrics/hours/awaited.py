@@ -6,6 +6,7 @@ from typing import Any
 
 from pymongo import DeleteOne, UpdateOne
 
+from metrics.hours import removing
 from metrics.hours.collections import AWAITED, FILLS
 from metrics.mongo_clients import DEADLINE_MS, collection, reachable
 from metrics.segments import Hour
@@ -40,11 +41,12 @@ def note(awaited: Mapping[Hour, Awaited], *, no_more: Collection[Hour] = ()) -> 
 
 @reachable()
 def is_filled(hour: Hour, awaited: Awaited | None) -> bool:
-    """Whether all that was awaited counts; without a note, whether anything does."""
+    """Whether all that was awaited counts; without a note, whether anything does. What was removed is not missed."""
     one: dict[str, Any] = {"fill": {"$gte": 1}}
     if awaited is not None:
         one |= {"epoch": awaited.epoch, "revision": {"$gte": awaited.revision}}
-    return collection(FILLS).find_one({**_key(hour), "counted": {"$elemMatch": one}}) is not None
+    counts = collection(FILLS).find_one({**_key(hour), "counted": {"$elemMatch": one}}) is not None
+    return counts or removing.is_removed(hour.tenant_id, hour.start.date())
 
 
 @reachable()

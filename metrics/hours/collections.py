@@ -16,6 +16,7 @@ from metrics.hours.documents import (
     DAY_VALIDATOR,
     FILL_VALIDATOR,
     HOUR_VALIDATOR,
+    REMOVED_VALIDATOR,
     ROLL_VALIDATOR,
 )
 from metrics.mongo_clients import collection, reachable
@@ -26,6 +27,7 @@ AWAITED = "dubbing_metrics_awaited"
 HOURS = "dubbing_metrics_hours"
 DAYS = "dubbing_metrics_days"
 ROLLS = "dubbing_metrics_rolls"
+REMOVED = "dubbing_metrics_removed"
 
 VALIDATORS: Mapping[str, Mapping[str, Any]] = {
     FILLS: FILL_VALIDATOR,
@@ -33,6 +35,7 @@ VALIDATORS: Mapping[str, Mapping[str, Any]] = {
     HOURS: HOUR_VALIDATOR,
     DAYS: DAY_VALIDATOR,
     ROLLS: ROLL_VALIDATOR,
+    REMOVED: REMOVED_VALIDATOR,
 }
 _TIME_SERIES = {"timeField": "timestamp", "metaField": "metadata", "granularity": "minutes"}
 _SECONDS_A_DAY = 86_400
@@ -71,6 +74,7 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
         IndexModel(_keys("tenant_id", "day", "fill"), name="tenant_day_fill"),
     ],
     ROLLS: [IndexModel(_keys("tenant_id", "day"), name="tenant_day", unique=True)],
+    REMOVED: [IndexModel(_keys("tenant_id"), name="tenant", unique=True)],
 }
 
 

@@ -82,6 +82,14 @@ class RollDocument(TypedDict):
     rolled_at: NotRequired[datetime]
 
 
+class RemovedDocument(TypedDict):
+    """Which of a tenant's days were removed on purpose, in `dubbing_metrics_removed`: all before that one but some."""
+
+    tenant_id: int
+    before: datetime
+    kept: list[datetime]
+
+
 def nested(totals: Totals, *, with_latency: bool) -> dict[str, Any]:
     """`Totals.to_counts()` for MongoDB, where a name with a dot is a path: {"n": 3, "s": {"dubbing": 1200}}."""
     counts: dict[str, Any] = {}
@@ -234,6 +242,9 @@ ROLL_VALIDATOR: Mapping[str, Any] = {
 }
 AWAITED_VALIDATOR: Mapping[str, Any] = {
     "$jsonSchema": _object({"tenant_id": _WHOLE, "hour": _MOMENT, "epoch": _TEXT, "revision": _WHOLE})
+}
+REMOVED_VALIDATOR: Mapping[str, Any] = {
+    "$jsonSchema": _object({"tenant_id": _WHOLE, "before": _MOMENT, "kept": {"bsonType": "array", "items": _MOMENT}})
 }
 HOUR_VALIDATOR: Mapping[str, Any] = {"$jsonSchema": _object({"hour": _MOMENT, **_OF_CHANNEL})}
 DAY_VALIDATOR: Mapping[str, Any] = {"$jsonSchema": _object({"day": _MOMENT, **_OF_CHANNEL})}

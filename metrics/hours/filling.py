@@ -22,7 +22,7 @@ from pymongo import ReturnDocument
 
 from metrics import forgotten, recent, timings
 from metrics.errors import BadPersonKey
-from metrics.hours import going_back
+from metrics.hours import going_back, removing
 from metrics.hours.collections import FILLS, HOURS, ROWS
 from metrics.hours.documents import Counted, FillDocument, nested, row_of
 from metrics.hours.going_back import Sums
@@ -70,8 +70,11 @@ def fill(hour: Hour, reading: HourReading, fillings: Sequence[str] = (), *, anew
     `fillings` are what `recent.begin_filling` told of the reading; by them it is known whether Redis has all that it
     had when the hour was last filled. If it went back, what was filled stays, and what came since is counted beside it.
     What other epochs said stays: Redis had lost it, and counts on from nothing. After OVERTAKEN the hour has to be read
-    again. `anew`: also when the same was counted before. Raises RetryableMetricsError; again is the same as once.
+    again. `anew`: also when the same was counted before. Of a day that was removed on purpose all is KNOWN. Raises
+    RetryableMetricsError; again is the same as once.
     """
+    if removing.is_removed(hour.tenant_id, hour.start.date()):
+        return Outcome.KNOWN
     mark = _mark_of(hour)
     counted = mark["counted"] if mark else []
     ours = next((one for one in reversed(counted) if one["epoch"] == reading.epoch), None)
