@@ -4,7 +4,7 @@ from celery import shared_task
 
 from calls.errors import RetryableCallError
 from crm import matching, sign_in
-from crm.audit import sealing
+from crm.audit import sealing, verifying
 from crm.models import Tenant
 from metrics.alerts import watching
 from metrics.errors import RetryableMetricsError
@@ -13,6 +13,11 @@ from metrics.errors import RetryableMetricsError
 @shared_task(name="crm.seal_audit_log", queue="privacy", autoretry_for=(RetryableMetricsError,), max_retries=1)
 def seal_audit_log() -> None:
     sealing.seal()
+
+
+@shared_task(name=verifying.VERIFY_TASK, queue="privacy", autoretry_for=(RetryableMetricsError,), max_retries=5)
+def verify_audit_chain(tenant_id: int, run: str) -> None:
+    verifying.go_on(tenant_id, run)
 
 
 @shared_task(name="crm.sweep_sign_ins", queue="privacy")

@@ -1,11 +1,13 @@
 from django.urls import path
 
 from crm import pages
+from crm.api import audit as audit_api
 from crm.api import board, call_contacts, contacts, dashboard, statuses, tickets, tokens
 from crm.api import calls as calls_api
 from crm.api import people as people_api
 from crm.api import settings as settings_api
 from crm.pages import alerts as alert_pages
+from crm.pages import audit as audit_pages
 from crm.pages import board as board_pages
 from crm.pages import calls, live, people, profile, settings, sign_in
 from crm.pages import contacts as contact_pages
@@ -72,8 +74,13 @@ urlpatterns = [
         alert_pages.SendDeliveryAgain.as_view(),
         name="send-delivery",
     ),
+    path("privacy/audit/", audit_pages.AuditPage.as_view(), name="audit-page"),
+    path("privacy/audit/verify/", audit_pages.VerifyAudit.as_view(), name="verify-audit"),
     path("crm/board", board.Board.as_view(), name="board"),
     path("crm/calls/get-grouped-by-status", board.GroupedByStatus.as_view(), name="grouped-by-status"),
+    path("api/audit", audit_api.AuditLog.as_view(), name="audit"),
+    path("api/audit/export", audit_api.AuditExport.as_view(), name="audit-export"),
+    path("api/audit/verification", audit_api.AuditVerification.as_view(), name="audit-verification"),
     path("api/tickets", tickets.Tickets.as_view(), name="tickets"),
     path("api/tokens", tokens.TokenList.as_view(), name="token-list"),
     path("api/tokens/<int:token_id>", tokens.TokenDetail.as_view(), name="token-detail"),

@@ -32,12 +32,13 @@ def block_hash(*, chain: str, number: int, sealed_at: datetime, previous: str, e
     told = [
         chain,
         number,
-        _time(sealed_at),
+        told_time(sealed_at),
         previous,
-        [[_time(entry.at), entry.act, entry.via, entry.actor, entry.subject] for entry in entries],
+        [[told_time(entry.at), entry.act, entry.via, entry.actor, entry.subject] for entry in entries],
     ]
     return hashlib.sha256(orjson.dumps(told)).hexdigest()
 
 
-def _time(at: datetime) -> str:
+def told_time(at: datetime) -> str:
+    """In UTC with microseconds and a `Z`, as the hash has it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -28,7 +28,7 @@ ANCHOR: Final = "audit/{chain}/{number:09}"
 # How much later than planned something may be sealed or anchored: an archive that is away for a moment is no fault.
 PATIENCE: Final = timedelta(minutes=15)
 # Whose key names what belongs to nobody that we know; no user of ours has this id.
-_NOBODY: Final = 0
+NOBODY: Final = 0
 
 
 def seal() -> int:
@@ -162,13 +162,13 @@ def _named(tenant_id: int | None, entry: AuditEntry, owners: dict[str, int]) -> 
     What belongs to nobody any more is named under the key of who did it.
     """
     kind, _, thing = entry.subject.partition(":")
-    if kind == "person" and _is_number(thing):
+    if kind == "person" and is_number(thing):
         return Named(tenant_id, person_keys.of_user(int(thing)))
-    if kind == "contact" and _is_number(thing):
+    if kind == "contact" and is_number(thing):
         return Named(tenant_id, person_keys.of_contact(int(thing)))
     owner = owners.get(entry.subject)
     by_owner = person_keys.of_user(owner) if owner is not None else ""
-    return Named(tenant_id, by_owner or entry.actor or person_keys.of_user(_NOBODY), entry.subject)
+    return Named(tenant_id, by_owner or entry.actor or person_keys.of_user(NOBODY), entry.subject)
 
 
 def _owners(tenant_id: int | None, subjects: Iterable[str]) -> dict[str, int]:
@@ -184,7 +184,7 @@ def _owners(tenant_id: int | None, subjects: Iterable[str]) -> dict[str, int]:
     recordings = sessions.filter(pk__in=filter(_is_uuid, things["recording"])).values_list("pk", "user_id")
     calls = sessions.filter(call_id__in=things["call"]).values_list("call_id", "user_id")
     owned = {f"user__{name}": value for name, value in whose.items()}
-    mine = Token.objects.filter(**owned, pk__in=filter(_is_number, things["token"]))
+    mine = Token.objects.filter(**owned, pk__in=filter(is_number, things["token"]))
     return {
         **{f"recording:{thing}": owner for thing, owner in recordings},
         **{f"call:{thing}": owner for thing, owner in calls},
@@ -192,7 +192,7 @@ def _owners(tenant_id: int | None, subjects: Iterable[str]) -> dict[str, int]:
     }
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 

@@ -25,6 +25,7 @@ PAGES = [
     "/settings/alerts/",
     "/settings/alerts/history/",
     "/settings/alerts/rules/error_count/",
+    "/privacy/audit/",
     "/profile/",
     "/nowhere/",
 ]
