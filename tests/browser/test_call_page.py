@@ -83,7 +83,12 @@ def recorded(stack, desk):
     agent.put(f"/api/audio/sessions/{session['id']}/chunks/1", content=encode(silence(25.0)), headers=headers)
     agent.post(f"/api/audio/sessions/{session['id']}/complete", json={"total_chunks": 3})
     call = f"/api/calls/{session['call_id']}"
-    wait_until(lambda: desk.get(call).json()["conversation"], timeout=120, what="the words")
+    chunks = f"/api/audio/sessions/{session['id']}/chunks"
+
+    def is_heard():
+        return all(chunk["processing_status"] == "completed" for chunk in agent.get(chunks).json()["results"])
+
+    wait_until(is_heard, timeout=120, what="the words")
     wait_until(lambda: desk.get(call).json().get("suspicion", {}).get("reasons"), timeout=120, what="the flag")
     return desk.get(call).json()
 

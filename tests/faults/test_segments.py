@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from config.environment import left_by_stack
-from metrics import counters, recent, telling
-from metrics.recent import clients
+from metrics import recent, telling
 from metrics.segments import Group, Segment
 from tests.builders import do_all_jobs, put_chunk
+from tests.connections import forget_redis
 from tests.scale import scaled
 from tests.sound import encode, tone
 from tests.waiting import wait_until
@@ -28,8 +28,9 @@ ROOM = 50
 @pytest.fixture
 def redis_of(stack, settings, transactional_db):
     """The stack's Redis, to which this process tells its segments too; a signal for it."""
+    there = settings.EARSHOT_REDIS_URL
     settings.EARSHOT_REDIS_URL = left_by_stack(stack.data / "run" / "env")["EARSHOT_REDIS_URL"]
-    forget_clients()
+    forget_redis()
     telling._waiting.start_over()
 
     def send(number):
@@ -38,13 +39,9 @@ def redis_of(stack, settings, transactional_db):
         os.kill(process, number)
 
     yield send
-    forget_clients()
+    settings.EARSHOT_REDIS_URL = there
+    forget_redis()
     telling._waiting.start_over()
-
-
-def forget_clients():
-    for client in (clients.patient, counters._client):
-        client.cache_clear()
 
 
 def tell(tenant_id, number):
