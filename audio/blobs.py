@@ -4,12 +4,13 @@ Idempotency and content types live in the database; the store is trusted with by
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import storages
@@ -18,8 +19,12 @@ from audio.errors import StoreUnavailable
 
 ROOT = "audio/"
 _PIECE_BYTES = 64 * 1024
+# S3 takes at most 10,000 parts of an object, so that one may have 160 GB; each is in memory while it is sent.
+PART_BYTES = 16 * 1024 * 1024
 _NOT_GIVEN = "The object store did not give the chunk back."
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
+# What a store says that does not tell which uploads are on their way, or knows the one no more.
+_NO_UPLOADS = {"404", "NoSuchUpload", "NotFound", "NotImplemented", "MethodNotAllowed"}
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
@@ -30,6 +35,15 @@ class Listed:
     key: str
     size: int
     modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An object whose parts are all in the store. Nobody sees it there before `finish`."""
+
+    key: str
+    upload_id: str
+    parts: tuple[dict[str, Any], ...]
 
 
 def key_of(base: str, index: int, extension: str) -> str:
@@ -80,10 +94,86 @@ def put(key: str, body: bytes, *, content_type: str) -> None:
         raise StoreUnavailable("The object store did not take the chunk. Nothing was kept; send it again.") from error
 
 
+def send(key: str, body: BinaryIO, *, content_type: str, told: Callable[[], None]) -> Sent:
+    """Send a file of any size from where it stands, part by part; `told` is called after each, and may raise.
+
+    What was sent is given up when this raises. A process that dies before leaves its parts to `give_up_all`.
+    """
+    with _sending():
+        made = _client().create_multipart_upload(Bucket=_bucket(), Key=key, ContentType=content_type)
+    sent = Sent(key, made["UploadId"], ())
+    try:
+        while (part := body.read(PART_BYTES)) or not sent.parts:
+            number = len(sent.parts) + 1
+            with _sending():
+                taken = _client().upload_part(
+                    Bucket=_bucket(), Key=key, UploadId=sent.upload_id, PartNumber=number, Body=part
+                )
+            sent = Sent(key, sent.upload_id, (*sent.parts, {"PartNumber": number, "ETag": taken["ETag"]}))
+            told()
+    except BaseException:
+        give_up(sent)
+        raise
+    return sent
+
+
+def finish(sent: Sent) -> None:
+    """Make one object of the parts, in the place of whatever was under the key."""
+    with _sending():
+        _client().complete_multipart_upload(
+            Bucket=_bucket(), Key=sent.key, UploadId=sent.upload_id, MultipartUpload={"Parts": list(sent.parts)}
+        )
+
+
+def give_up(sent: Sent) -> None:
+    """Have the store forget the parts; again is the same as once. What it does not hear, `give_up_all` says again."""
+    with suppress(StoreUnavailable):
+        _give_up(sent.key, sent.upload_id)
+
+
+def give_up_all(prefix: str, *, begun_before: datetime) -> int:
+    """Have the store forget what is on its way under the prefix and was begun before then. How many there were."""
+    given_up = 0
+    try:
+        pages = _client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket(), Prefix=prefix)
+        for page in pages:
+            for one in page.get("Uploads", ()):
+                if one["Key"].startswith(prefix) and one["Initiated"] < begun_before:
+                    _give_up(one["Key"], one["UploadId"])
+                    given_up += 1
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _NO_UPLOADS:
+            return given_up
+        raise StoreUnavailable("The object store did not list what is on its way to it.") from error
+    return given_up
+
+
+def _give_up(key: str, upload_id: str) -> None:
+    try:
+        _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload_id)
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _NO_UPLOADS:
+            return
+        raise StoreUnavailable("The object store did not give up what was sent to it.") from error
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise StoreUnavailable("The object store did not take the file.") from error
+
+
 def get(key: str) -> bytes | None:
     """The bytes under the key, or None when there are none."""
     found = _pieces_of(key)
     return None if found is None else b"".join(found)
+
+
+def pieces_of(key: str, wanted: range) -> Iterator[bytes] | None:
+    """Those bytes under the key, at least one, a little at a time; None when nothing lies there."""
+    return _pieces_of(key, Range=f"bytes={wanted.start}-{wanted.stop - 1}")
 
 
 def digest_of(key: str) -> str | None:
@@ -114,9 +204,9 @@ def erase(key: str) -> None:
         raise StoreUnavailable("The object store did not remove the chunk.") from error
 
 
-def _pieces_of(key: str) -> Iterator[bytes] | None:
+def _pieces_of(key: str, **which: str) -> Iterator[bytes] | None:
     try:
-        response = _client().get_object(Bucket=_bucket(), Key=key)
+        response = _client().get_object(Bucket=_bucket(), Key=key, **which)
     except ClientError as error:
         if error.response["Error"]["Code"] in _NOT_THERE:
             return None

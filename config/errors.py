@@ -77,6 +77,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     crm.UnknownHold: HTTPStatus.NOT_FOUND,
     crm.UnknownExport: HTTPStatus.NOT_FOUND,
     crm.ExportNotReady: HTTPStatus.CONFLICT,
+    crm.ExportExpired: HTTPStatus.GONE,
     crm.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     crm.RetryableDeskError: HTTPStatus.SERVICE_UNAVAILABLE,
     metrics.TooManySegments: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

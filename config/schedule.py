@@ -84,6 +84,7 @@ def defaults() -> list[Default]:
         Default("Tell the size of the recordings", "audio.tell_sizes", every=2 * sizes, expires=sizes),
         Default("Tell how the tiers of the figures stand", "metrics.tell_gauges", every=sizes, expires=sizes),
         Default("Tell the sizes of the servers", "config.tell_stores", every=sizes, expires=sizes),
+        Default("Remove exports whose time is over", "crm.sweep_person_exports", every=120, expires=120),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]
 

@@ -106,9 +106,15 @@ class UnknownExport(DeskError):
 
 
 class ExportNotReady(DeskError):
-    """It is still being made, has failed, or can be fetched no more."""
+    """It is still being made, or has failed."""
 
     code = "export_not_ready"
+
+
+class ExportExpired(DeskError):
+    """Its archive is no more: its time is over, or it was removed."""
+
+    code = "export_expired"
 
 
 # --- What may work a moment later ---

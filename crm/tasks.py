@@ -1,11 +1,15 @@
 """Telegrams of the desk: each calls one verb."""
 
+import uuid
+
 from celery import shared_task
 
+from audio.errors import RetryableAudioError
 from calls.errors import RetryableCallError
 from crm import matching, sign_in
 from crm.audit import sealing, verifying
 from crm.models import Tenant
+from crm.person_exports import making, requests
 from metrics.alerts import watching
 from metrics.errors import RetryableMetricsError
 
@@ -35,3 +39,14 @@ def match_calls() -> None:
 @shared_task(name="crm.watch_figures", queue="metrics")
 def watch_figures() -> None:
     watching.watch([*Tenant.objects.order_by("pk").values_list("pk", flat=True)])
+
+
+# Hours of sound are decoded in one go; a worker that was ended in between would begin anew.
+@shared_task(name=requests.MAKE_TASK, queue="privacy", time_limit=12 * 3600, soft_time_limit=11 * 3600)
+def make_person_export(export_id: str) -> None:
+    making.make(uuid.UUID(export_id))
+
+
+@shared_task(name="crm.sweep_person_exports", queue="privacy", autoretry_for=(RetryableAudioError,), max_retries=1)
+def sweep_person_exports() -> None:
+    requests.sweep()

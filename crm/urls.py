@@ -5,6 +5,7 @@ from crm.api import audit as audit_api
 from crm.api import board, call_contacts, contacts, dashboard, statuses, tickets, tokens
 from crm.api import calls as calls_api
 from crm.api import people as people_api
+from crm.api import person_exports as person_exports_api
 from crm.api import settings as settings_api
 from crm.pages import alerts as alert_pages
 from crm.pages import audit as audit_pages
@@ -12,12 +13,14 @@ from crm.pages import board as board_pages
 from crm.pages import calls, live, people, profile, settings, sign_in
 from crm.pages import contacts as contact_pages
 from crm.pages import dashboard as dashboard_pages
+from crm.pages import person_exports as person_export_pages
 from crm.pages import statuses as status_pages
 
 _PERSON = "settings/people/<int:person_id>"
 _CONTACT = "contacts/<int:contact_id>"
 _STATUS = "settings/statuses/<int:status_id>"
 _DESTINATION = "settings/alerts/destinations/<int:destination_id>"
+_EXPORT = "<uuid:export_id>"
 _USER = "api/crm/users/<int:person_id>"
 
 urlpatterns = [
@@ -76,6 +79,13 @@ urlpatterns = [
     ),
     path("privacy/audit/", audit_pages.AuditPage.as_view(), name="audit-page"),
     path("privacy/audit/verify/", audit_pages.VerifyAudit.as_view(), name="verify-audit"),
+    path("privacy/exports/", person_export_pages.PersonExportsPage.as_view(), name="person-exports-page"),
+    path("privacy/exports/new/", person_export_pages.NewPersonExportPage.as_view(), name="new-person-export-page"),
+    path(
+        f"privacy/exports/{_EXPORT}/remove/",
+        person_export_pages.RemovePersonExport.as_view(),
+        name="remove-person-export",
+    ),
     path("crm/board", board.Board.as_view(), name="board"),
     path("crm/calls/get-grouped-by-status", board.GroupedByStatus.as_view(), name="grouped-by-status"),
     path("api/audit", audit_api.AuditLog.as_view(), name="audit"),
@@ -88,6 +98,15 @@ urlpatterns = [
     path(_USER, people_api.PersonDetail.as_view(), name="person-detail"),
     path(f"{_USER}/sign-in-link", people_api.PersonSignInLink.as_view(), name="person-sign-in-link"),
     path(f"{_USER}/sign-out", people_api.PersonSignOut.as_view(), name="person-sign-out"),
+    path("api/privacy/exports", person_exports_api.PersonExportList.as_view(), name="person-export-list"),
+    path(
+        f"api/privacy/exports/{_EXPORT}", person_exports_api.PersonExportDetail.as_view(), name="person-export-detail"
+    ),
+    path(
+        f"api/privacy/exports/{_EXPORT}/file",
+        person_exports_api.PersonExportFile.as_view(),
+        name="person-export-file",
+    ),
     path("api/crm/settings", settings_api.Settings.as_view(), name="settings"),
     path("api/crm/dashboard", dashboard.Dashboard.as_view(), name="dashboard"),
     path("api/crm/calls/<str:call_id>", calls_api.CallView.as_view(), name="call-view"),

@@ -16,7 +16,9 @@ from audio.states import JobKind
 from calls import conversations
 from calls.documents import Flag, Segment, flag_id_of, segment_id_of
 from crm import contacts, tokens
+from crm.erasure import subjects
 from crm.models import Tenant, User
+from crm.person_exports import requests
 from metrics import dubbing, recent
 from metrics.alerts import destinations, lifecycle, rules
 from metrics.models import Destination
@@ -113,6 +115,11 @@ def make_alert(tenant, *, kind="error_count", subject="dubbing", value=12.0, tol
         destinations.create(tenant.pk, kind="webhook", address=told_to)
     alert = lifecycle.open_new(rules.find(tenant.pk, kind), subject, value, at=timezone.now())
     return alert, alert.deliveries.get(destination__address=told_to)
+
+
+def make_person_export(user, *, of):
+    """An export of a colleague, asked for by somebody who looks after privacy."""
+    return requests.ask(user, subjects.asked_of(user.tenant_id, user_id=of.pk))
 
 
 def put_chunk(client, session, index, body, *, content_type="audio/ogg", **headers):

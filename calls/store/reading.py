@@ -23,6 +23,14 @@ def find(filters: Mapping[str, Any]) -> Call | None:
 
 
 @reachable()
+def find_kept(tenant_id: int, call_id: str) -> Call | None:
+    """As `find`, also one that was deleted, which is kept all the same."""
+    wanted = {"tenant_id": tenant_id, "call_id": call_id}
+    found = calls().find_one(wanted, {"_id": False}, max_time_ms=DEADLINE_MS)
+    return whole(found) if found is not None else None
+
+
+@reachable()
 def find_all(filters: Mapping[str, Any]) -> list[Call]:
     """Calls with their whole conversations; not those deleted."""
     found = calls().find({**filters, "deleted": 0}, {"_id": False}, max_time_ms=DEADLINE_MS)
@@ -38,10 +46,11 @@ def whole(found: Document) -> Call | None:
 def _with_its_buckets(found: Document) -> Call | None:
     tenant_id, call_id = found["tenant_id"], found["call_id"]
 
+    # One that was deleted is whole all the same, for whoever has found it.
+    pipeline = _with_buckets(tenant_id, call_id, {"_id": False}, deleted=found.get("deleted", 0))
+
     def read(session: ClientSession) -> list[Document]:
-        return list(
-            calls().aggregate(_with_buckets(tenant_id, call_id, {"_id": False}), session=session, maxTimeMS=DEADLINE_MS)
-        )
+        return list(calls().aggregate(pipeline, session=session, maxTimeMS=DEADLINE_MS))
 
     documents = at_one_moment(read)
     head = next((one for one in documents if "version" in one), None)
@@ -57,11 +66,11 @@ def _with_its_buckets(found: Document) -> Call | None:
     return cast("Call", head)
 
 
-def _with_buckets(tenant_id: int, call_id: str, fields: Document) -> list[Document]:
+def _with_buckets(tenant_id: int, call_id: str, fields: Document, *, deleted: int = 0) -> list[Document]:
     """The call's document and those of its buckets, in one query."""
     of_call = {"tenant_id": tenant_id, "call_id": call_id}
     return [
-        {"$match": of_one(tenant_id, call_id)},
+        {"$match": {**of_one(tenant_id, call_id), "deleted": deleted}},
         {"$unionWith": {"coll": BUCKETS, "pipeline": [{"$match": of_call}]}},
         {"$project": fields},
     ]

@@ -60,6 +60,7 @@ _WORDS = {
     "config.tell_queues": "Tell how many tasks wait",
     "config.tell_stores": "Tell the sizes of the servers",
     "metrics.tell_gauges": "Tell how the tiers of the figures stand",
+    "crm.sweep_person_exports": "Remove exports whose time is over, and make those that wait",
     "crm.seal_audit_log": "Seal the audit log",
 }
 

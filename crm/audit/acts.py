@@ -26,6 +26,7 @@ _IN_ADDRESS: Mapping[str, str] = {
     "alert_rule": "kind",
     "destination": "destination_id",
     "delivery": "delivery_id",
+    "person_export": "export_id",
 }
 
 

@@ -217,7 +217,8 @@ class ExportState(models.TextChoices):
 _E = ExportState
 EXPORT_MOVES: Mapping[ExportState, frozenset[ExportState]] = {
     _E.WAITING: frozenset({_E.RUNNING, _E.EXPIRED}),
-    _E.RUNNING: frozenset({_E.READY, _E.FAILED}),
+    # Back to waiting when a store is away; expired when it is removed, or its person erased, while it is made.
+    _E.RUNNING: frozenset({_E.READY, _E.FAILED, _E.WAITING, _E.EXPIRED}),
     _E.FAILED: frozenset({_E.WAITING, _E.EXPIRED}),
     _E.READY: frozenset({_E.EXPIRED}),
     _E.EXPIRED: frozenset(),

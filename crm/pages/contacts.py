@@ -88,6 +88,7 @@ class ContactPage(_OnContact):
             "older": cursors.link(rest, ["before", *ends[-1]] if page.has_older and ends else None),
             "newer": cursors.link(rest, ["after", *ends[0]] if page.has_newer and ends else None),
             "may_write": self.person.may("contacts.write"),
+            "may_export": self.person.may("privacy.export"),
         }
         return _fresh(render(request, "crm/contact.html", shown))
 

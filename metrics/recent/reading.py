@@ -1,6 +1,6 @@
 """Segments and sums read: hours to be filled, minutes, the newest, those of one user."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
@@ -274,6 +274,18 @@ def of_user(tenant_id: int, user_id: str, *, hours: Collection[datetime]) -> lis
     return [(start, group, totals) for (start, group), totals in sorted(merged.items(), key=lambda one: one[0])]
 
 
+def segments_of_user(tenant_id: int, user_id: str, *, platform: str | None = None) -> Iterator[Segment]:
+    """What there is of the user in full, in order of the hours; of one `platform`, or of all."""
+    for name, number, group in _places_of(tenant_id, user_id):
+        if platform not in {None, group.platform}:
+            continue
+        start = layout.start_named(name)
+        with clients.answered():
+            key = f"{layout.PREFIX}{name}:{tenant_id}:of:{number}"
+            entries = cast("list[bytes]", clients.patient().lrange(key, 0, -1))
+        yield from (layout.unpack(entry, group, start) for entry in entries)
+
+
 def count_user(tenant_id: int, user_id: str, *, platform: str | None = None) -> int:
     """How many segments there are of the user, in full or in sums; of one `platform`, or of all."""
     return sum(
@@ -335,6 +347,23 @@ def _groups_of(tenant_id: int, user_id: str) -> list[tuple[str, Group, bytes | N
         # The number may be another's by now, of an hour that was dropped and began anew.
         if packed is not None and (group := layout.unpack_group(packed)).user_id == user_id:
             found.append((name, group, sums))
+    return found
+
+
+def _places_of(tenant_id: int, user_id: str) -> list[tuple[str, str, Group]]:
+    """Name of the hour, number and group, of every group that is the user's, in order of the hours."""
+    with clients.answered():
+        members = cast("list[bytes]", clients.patient().zrange(f"{layout.user_prefix(tenant_id)}{user_id}", 0, -1))
+        places = [member.decode().split(":") for member in members]
+        pipeline = clients.patient().pipeline(transaction=False)
+        for name, number in places:
+            pipeline.hget(f"{layout.PREFIX}{name}:{tenant_id}:groups", number)
+        answers = pipeline.execute()
+    found = []
+    for (name, number), packed in zip(places, answers, strict=True):
+        # As in `_groups_of`.
+        if packed is not None and (group := layout.unpack_group(packed)).user_id == user_id:
+            found.append((name, number, group))
     return found
 
 

@@ -21,6 +21,7 @@ from tests.builders import (
     make_dubbing_session,
     make_flag,
     make_measured,
+    make_person_export,
     make_segment,
     make_session,
     make_user,
@@ -74,6 +75,7 @@ BODIES = {
         "dubbing_ms": 1200,
         "reinsertion_ms": 180,
     },
+    ("post", "/api/privacy/exports"): {"platform": "web", "external_user_id": "dana"},
     ("post", "/api/tokens"): {"name": "nightly export", "days": 1},
     ("post", "/api/crm/users"): {"username": "newcomer", "role": "agent"},
     ("patch", "/api/crm/users/{person_id}"): {"name": "Somebody"},
@@ -128,6 +130,7 @@ def ours(agent, intake_queue):
         "person_id": str(agent.pk),
         "token_id": str(Token.objects.get(user=agent).pk),
         "user_id": OURS,
+        "export_id": str(make_person_export(agent, of=agent).pk),
     }
 
 

@@ -22,6 +22,7 @@ from tests.builders import (
     make_dubbing_session,
     make_flag,
     make_measured,
+    make_person_export,
     make_segment,
     make_session,
     make_user,
@@ -71,6 +72,7 @@ def ours(admin, intake_queue):
         "person_id": str(make_user(admin.tenant, "integration").pk),
         "token_id": "0",
         "user_id": "dana",
+        "export_id": str(make_person_export(admin, of=admin).pk),
     }
 
 
