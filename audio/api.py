@@ -12,6 +12,7 @@ from django.utils.http import content_disposition_header, parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
@@ -45,6 +46,7 @@ from audio.serializers import (
     NewConsentSerializer,
     NewSessionSerializer,
     PeaksQuerySerializer,
+    PlayedQuerySerializer,
     RetrySerializer,
     SessionCompleteSerializer,
     SessionInListSerializer,
@@ -168,12 +170,13 @@ class SessionUploadToken(APIView):
 
 class SessionAudio(APIView):
     capabilities: ClassVar = {"GET": "recordings.read"}
-    audits: ClassVar = {"GET": "recording.played"}
+    audits: ClassVar = {"GET": ("recording.played", "recording.originals_played")}
     # A player asks again and again while it plays.
     same_act_for = timedelta(minutes=10)
 
     @extend_schema(
         parameters=[
+            PlayedQuerySerializer,
             OpenApiParameter("Range", str, "header", description="One range of bytes; several are answered with all"),
             OpenApiParameter("If-Range", str, "header", description="The entity tag that the range is meant for"),
             OpenApiParameter("If-None-Match", str, "header"),
@@ -182,9 +185,18 @@ class SessionAudio(APIView):
         responses={(200, "audio/wav"): OpenApiTypes.BINARY, (206, "audio/wav"): OpenApiTypes.BINARY, 304: None},
     )
     def get(self, request: Request, session_id: uuid.UUID) -> HttpResponseBase:
-        """All of the recording as one file: 16-bit WAV at 16 kHz, gaps silent and marked, any range of its bytes."""
+        """All of the recording as one file: 16-bit WAV at 16 kHz, gaps silent and marked, any range of its bytes.
+
+        What is masked in the transcript is silent and marked, too, as far as the recording has been transcribed.
+        """
+        given = PlayedQuerySerializer(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        if given.validated_data["originals"]:
+            if not request.user.may("recordings.hear_originals"):
+                raise PermissionDenied("Your role does not include hearing what is masked.")
+            request._request.act = "recording.originals_played"  # type: ignore[attr-defined]
         session = sessions.find(request.user, session_id)
-        recording = Recording.of(session)
+        recording = Recording.of(session, **given.validated_data)
         facts = {"ETag": recording.etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
         if _is_known(recording.etag, request.headers.get("If-None-Match", "")):
             return HttpResponse(status=status.HTTP_304_NOT_MODIFIED, headers=facts)

@@ -2,7 +2,9 @@
 
 1. Whoever analyses a chunk has its samples at hand and keeps its peaks (`keep`), in the same transaction.
 2. `of` lays them out on the recording's own line, as its manifest is at the time, in as many points as are asked for.
-3. Of chunks that were heard before there were peaks they are made when somebody first asks (`order`, `make_for`).
+3. What is masked in the transcript is silent there too, for everybody (`masked.py`): how loud digits are tells how
+   they are said. Where, the answer says.
+4. Of chunks that were heard before there were peaks they are made when somebody first asks (`order`, `make_for`).
 
 Transcoding changes neither a chunk's length nor its peaks.
 """
@@ -15,12 +17,13 @@ import structlog
 from celery import current_app
 from django.db import transaction
 
-from audio import cache, chunk_bytes, sessions
+from audio import cache, chunk_bytes, masked, sessions
 from audio.analysis import decoding, peaks
 from audio.analysis.decoding import Sound
 from audio.analysis.peaks import Measured
 from audio.errors import StoreUnavailable, TooLong, Undecodable, UnknownSession
 from audio.manifest import Span
+from audio.masked import ToldMasked
 from audio.models import AudioChunk, AudioChunkQuerySet, AudioSession, ChunkPeaks
 from audio.states import ProcessingStatus
 from metrics import timings
@@ -43,7 +46,8 @@ class Waveform(TypedDict):
     """Seconds are on the recording's own line, of which `duration` is the length.
 
     `peaks` by channel, each a byte for `seconds_per_point` of `start` to `end` (see `audio.analysis.peaks`); 0 within
-    what is `missing`: gaps, what has not come, what has not been measured. `is_being_made`: more of it will be here.
+    what is `missing`: gaps, what has not come, what has not been measured; and within what is `masked`.
+    `is_being_made`: more of it will be here.
     """
 
     duration: float
@@ -53,6 +57,7 @@ class Waveform(TypedDict):
     seconds_per_point: float
     peaks: list[list[int]]
     missing: list[tuple[float, float]]
+    masked: list[ToldMasked]
     is_being_made: bool
 
 
@@ -70,7 +75,8 @@ def keep(measured: ChunkPeaks) -> None:
 def of(session: AudioSession, *, points: int, start: float = 0.0, end: float | None = None) -> Waveform:
     """The waveform from `start` to `end`, or to where it ends, in at most so many points and none finer than a bin.
 
-    Has a worker make what could have been measured and was not.
+    Has a worker make what could have been measured and was not. Raises what `calls` raises when it cannot tell what is
+    masked.
     """
     whole = sessions.manifest_of(session)
     start = min(start, whole.duration)
@@ -78,7 +84,15 @@ def of(session: AudioSession, *, points: int, start: float = 0.0, end: float | N
     spans = [span for span in whole.spans if span.start < end and span.end > start]
     stretches, is_being_made = _stretches(session, spans)
     points = peaks.points_between(start, end, most=points)
-    found = peaks.drawn(stretches, channels=session.channels, start=start, end=end, points=points)
+    silent = masked.of(session, whole)
+    found = peaks.drawn(
+        stretches,
+        channels=session.channels,
+        start=start,
+        end=end,
+        points=points,
+        quiet=[(one.start, one.end, one.channel) for one in silent],
+    )
     return Waveform(
         duration=round(whole.duration, 6),
         channels=session.channels,
@@ -87,6 +101,7 @@ def of(session: AudioSession, *, points: int, start: float = 0.0, end: float | N
         seconds_per_point=(end - start) / points if points else 0.0,
         peaks=found.tolist(),
         missing=peaks.missing(stretches, start=start, end=end),
+        masked=masked.told(silent, start=start, end=end),
         is_being_made=is_being_made,
     )
 

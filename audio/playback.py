@@ -6,27 +6,33 @@
    room that it has on the line. Gaps are silence. The head of the file marks them (`wav.py`).
 3. One resampler goes over the joined line (`downsampling.py`), so that no joint clicks. A range that begins in the
    middle gives the very bytes that the whole file has there.
+4. What is masked in the transcript is silence (`masked.py`, `silencing.py`), to the frame, and marked as well; with
+   `originals`, for who may hear it, nothing is. What is not transcribed yet is not known to be masked, and is heard.
 
-Whatever changes the manifest changes the file and its entity tag. A chunk that becomes Opus in mid-play does not.
+Whatever changes the manifest or what is masked changes the file and its entity tag. A chunk that becomes Opus in
+mid-play does not. A recording is what it was when it was asked, all the while it is read.
 """
 
 import hashlib
 import uuid
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeAlias
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from audio import chunk_bytes, downsampling, sessions, wav
+from audio import chunk_bytes, downsampling, masked, sessions, wav
 from audio.analysis import decoding
 from audio.downsampling import IN_RATE, LEAD, OUT_RATE, RATIO
 from audio.errors import NothingRecorded, TooLong, Undecodable
 from audio.manifest import MOST_NAMED, Gap, Manifest
+from audio.masked import Masked
 from audio.models import AudioChunk, AudioSession
+from audio.silencing import Quiet, Silencer
 
 log = structlog.get_logger("earshot.playback")
 
@@ -57,18 +63,24 @@ class Recording:
     head: bytes
     etag: str
     stretches: tuple[_Stretch, ...]
+    quiet: tuple[Quiet, ...]
 
     @classmethod
-    def of(cls, session: AudioSession) -> "Recording":
-        """Raises NothingRecorded when no chunk is stored."""
+    def of(cls, session: AudioSession, *, originals: bool = False) -> "Recording":
+        """With silence for what is masked, but for `originals`, which is for those alone who may hear them.
+
+        Raises NothingRecorded when no chunk is stored, and what `calls` raises when it cannot tell what is masked.
+        """
         manifest = sessions.manifest_of(session)
         if not manifest.spans:
             raise NothingRecorded("Nothing of this recording is stored yet.")
         frames = -(-_on_line(manifest.duration) // RATIO)
-        marks = list(_marks(manifest, frames))
+        silent = () if originals else masked.of(session, manifest)
+        marks = [*_marks(manifest, frames), *_marks_of(silent, frames)]
         head = wav.header(frames, channels=session.channels, sample_rate=OUT_RATE, marks=marks)
         stretches = tuple(_Stretch(span.index, _on_line(span.start), _on_line(span.end)) for span in manifest.spans)
-        return cls(session.pk, session.channels, frames, head, _etag(session, head, stretches), stretches)
+        quiet = tuple(Quiet.between(one.start, one.end, one.channel) for one in silent)
+        return cls(session.pk, session.channels, frames, head, _etag(session, head, stretches, quiet), stretches, quiet)
 
     @property
     def size(self) -> int:
@@ -96,7 +108,9 @@ class Recording:
         line = self._line(first_frame * RATIO - LEAD, stop_frame * RATIO + LEAD)
         skipped = (LEAD // RATIO - first_frame) * self._frame_bytes + first
         left = last - first
-        for piece in downsampling.pcm(line, channels=self.channels):
+        heard = downsampling.pcm(line, channels=self.channels)
+        silencer = Silencer(self.quiet, channels=self.channels)
+        for piece in silencer.over(heard, at=first_frame - LEAD // RATIO):
             wanted = piece[skipped : skipped + left]
             skipped = max(0, skipped - len(piece))
             left -= len(wanted)
@@ -165,17 +179,28 @@ def _marks(manifest: Manifest, frames: int) -> Iterator[wav.Mark]:
             yield wav.Mark(start, max(0, stop - start), _words(gap))
 
 
+def _marks_of(silent: Iterable[Masked], frames: int) -> Iterator[wav.Mark]:
+    """What is silent because it is masked."""
+    for one in islice(silent, MOST_NAMED):
+        start = round(one.start * OUT_RATE)
+        if start <= frames:
+            stop = min(frames, round(one.end * OUT_RATE))
+            yield wav.Mark(start, max(0, stop - start), f"masked: {', '.join(map(masked.name_of, one.kinds))}")
+
+
 def _words(gap: Gap) -> str:
     cause = gap.cause.value.replace("_", " ")
     return f"{cause}: {gap.reason}" if gap.reason else cause
 
 
-def _etag(session: AudioSession, head: bytes, stretches: Iterable[_Stretch]) -> str:
-    """Of what the file is made of: its head, and where which chunk lies, by the digest of what was received."""
+def _etag(session: AudioSession, head: bytes, stretches: Iterable[_Stretch], quiet: Sequence[Quiet]) -> str:
+    """Of what the file is made of: its head, where which chunk lies, by the digest of what was received, and silence."""
     checksums = dict(session.chunks.stored().values_list("chunk_index", "checksum"))
     digest = hashlib.sha256(_MADE.encode() + head)
     for one in stretches:
         digest.update(f"{one.index} {one.start} {one.stop} {checksums.get(one.index)}\n".encode())
+    for silent in quiet:
+        digest.update(f"quiet {silent.start} {silent.stop} {silent.channel}\n".encode())
     return f'"{digest.hexdigest()[:32]}"'
 
 

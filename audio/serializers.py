@@ -233,11 +233,27 @@ class PeaksQuerySerializer(serializers.Serializer[dict[str, Any]]):
         return given
 
 
+class PlayedQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    originals = serializers.BooleanField(
+        default=False, help_text="With what is masked; for who may hear it, and written down in the audit log."
+    )
+
+
+class MaskedSerializer(serializers.Serializer[Any]):
+    """From `start` to `end`: silent in `channel`, or in all when it is null, since it is masked in the transcript."""
+
+    start = serializers.FloatField()
+    end = serializers.FloatField()
+    channel = serializers.IntegerField(min_value=0, max_value=1, allow_null=True)
+    kinds = serializers.ListField(child=serializers.CharField(), help_text="As in the transcript's masks.")
+
+
 class WaveformSerializer(serializers.Serializer[Any]):
     """How loud each channel is, from `start` to `end` in seconds on the recording's line, which is `duration` long.
 
     A point is the square root of the largest amplitude in `seconds_per_point`, in 255ths, and never finer than 50 ms;
-    0 where it is `missing`, a list of starts and ends: in gaps, and where nothing has come or been measured.
+    0 where it is `missing`, a list of starts and ends: in gaps, and where nothing has come or been measured. What is
+    `masked` is silent in it for everybody.
     """
 
     duration = serializers.FloatField()
@@ -252,6 +268,7 @@ class WaveformSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2)
     )
+    masked = MaskedSerializer(many=True)
     is_being_made = serializers.BooleanField(help_text="More of it will be here: ask again in a moment.")
 
 

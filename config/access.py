@@ -18,13 +18,16 @@ _ADMIN = "admin/"
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`kind` is api, page, socket or probe; `capability` is None where nobody needs to be signed in."""
+    """`kind` is api, page, socket or probe; `capability` is None where nobody needs to be signed in.
+
+    `acts` are what may be done there, the usual first.
+    """
 
     kind: str
     method: str
     address: str
     capability: str | None
-    act: str | None
+    acts: tuple[str, ...]
 
     def opens_to(self, role: Role | None) -> bool:
         """Whether somebody with this role gets in; None is nobody in particular."""
@@ -38,7 +41,7 @@ def doors() -> list[Door]:
     found = [door for route, view in _routes(get_resolver().url_patterns, "") for door in _doors_of(route, view)]
     for pattern in websocket_urlpatterns:
         consumer = pattern.callback.consumer_class
-        found.append(Door("socket", "WS", f"/{pattern.pattern}", consumer.capability, acts.of_view(consumer, "GET")))
+        found.append(Door("socket", "WS", f"/{pattern.pattern}", consumer.capability, acts.all_of_view(consumer, "GET")))
     return sorted(found, key=lambda door: (door.kind, door.address, door.method))
 
 
@@ -56,14 +59,14 @@ def _routes(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
 def _doors_of(route: str, view: Any) -> list[Door]:
     page = getattr(view, "view_class", None)
     if page is None:
-        return [Door("probe", "GET", route, None, None)]
+        return [Door("probe", "GET", route, None, ())]
     if not issubclass(page, APIView):
         methods = [method for method in ("GET", "POST") if _answers(page, method)]
-        return [Door("page", method, route, page.capability, acts.of_view(page, method)) for method in methods]
+        return [Door("page", method, route, page.capability, acts.all_of_view(page, method)) for method in methods]
     if AllowAny in page.permission_classes:
-        return [Door("api", "GET", route, None, None)]
+        return [Door("api", "GET", route, None, ())]
     return [
-        Door("api", method, route, capability, acts.of_view(page, method))
+        Door("api", method, route, capability, acts.all_of_view(page, method))
         for method, capability in page.capabilities.items()
     ]
 
@@ -79,6 +82,6 @@ def as_markdown() -> str:
     for door in doors():
         marks = ["yes" if door.opens_to(role) else "·" for role in (None, *Role)]
         capability = f"`{door.capability}`" if door.capability else "open"
-        act = f"`{door.act}`" if door.act else ""
-        rows.append([door.kind, door.method, f"`{door.address}`", capability, *marks, act])
+        written = " or ".join(f"`{act}`" for act in door.acts)
+        rows.append([door.kind, door.method, f"`{door.address}`", capability, *marks, written])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"

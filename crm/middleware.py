@@ -57,7 +57,8 @@ class AuditTrail:
     Who asked to see something does not get to see it when that cannot be written down. What was changed stays
     changed, and the loss of its entry is logged as an error. A view whose refusal has done it all the same names the
     codes of such refusals in `done_all_the_same`. A view that is asked many times in the course of one act says in
-    `same_act_for` for how long an entry stands for all of it.
+    `same_act_for` for how long an entry stands for all of it. Of several acts that it declares it says in the
+    request's `act` which it has done, when it is not the usual one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -68,7 +69,7 @@ class AuditTrail:
         before = request.user
         response = self.get_response(request)
         view, via = _view_of(request)
-        act = acts.of_view(view, request.method or "")
+        act = getattr(request, "act", None) or acts.of_view(view, request.method or "")
         is_shown_again = via == "page" and request.method == "POST" and response.status_code == HTTPStatus.OK
         if is_shown_again:
             # A form that was wrong, with all that its page shows.

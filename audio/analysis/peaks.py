@@ -52,14 +52,26 @@ def points_between(start: float, end: float, *, most: int) -> int:
     return min(most, max(1, int((end - start) * BINS_PER_SECOND + _SLACK))) if end > start else 0
 
 
-def drawn(stretches: Iterable[Measured], *, channels: int, start: float, end: float, points: int) -> Peaks:
+def drawn(
+    stretches: Iterable[Measured],
+    *,
+    channels: int,
+    start: float,
+    end: float,
+    points: int,
+    quiet: Iterable[tuple[float, float, int | None]] = (),
+) -> Peaks:
     """From `start` to `end`, in as many points: uint8 of shape (channels, points), 0 where nothing was measured.
 
-    A point has the loudest of all bins that reach into it.
+    A point has the loudest of all bins that reach into it. None that reaches into one of the `quiet`, each from when
+    to when and in which channel (None: all), is loud at all.
     """
     if not points:
         return np.zeros((channels, 0), dtype=np.uint8)
     cells = _cells(stretches, channels=channels, start=start, number=_bins_of(end - start))
+    for begin, stop, channel in quiet:
+        first = max(0, math.floor((begin - start) * BINS_PER_SECOND + _SLACK))
+        cells[slice(None) if channel is None else channel, first : max(0, _bins_of(stop - start))] = 0
     edges = np.linspace(0.0, (end - start) * BINS_PER_SECOND, points + 1)
     first = np.floor(edges[:-1] + _SLACK).astype(np.int64)
     after = np.ceil(edges[1:] - _SLACK).astype(np.int64)

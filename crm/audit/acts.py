@@ -31,14 +31,21 @@ _IN_ADDRESS: Mapping[str, str] = {
 
 
 def of_view(view: Any, method: str) -> str | None:
-    """The act that a view, a page or a consumer declares for an HTTP method; None for none.
+    """The act that a view, a page or a consumer declares for an HTTP method, the usual one of several; None for none."""
+    return next(iter(all_of_view(view, method)), None)
 
-    A text is the act of looking at it, a mapping tells one for each method.
+
+def all_of_view(view: Any, method: str) -> tuple[str, ...]:
+    """The acts that may be done there by an HTTP method, the usual one first.
+
+    A text is the act of looking at it, a mapping tells one for each method, or several.
     """
     declared = getattr(view, "audits", None)
     by_method = declared if isinstance(declared, Mapping) else {"GET": declared}
-    act: str | None = by_method.get("GET" if method == "HEAD" else method)
-    return act
+    told = by_method.get("GET" if method == "HEAD" else method)
+    if told is None:
+        return ()
+    return (told,) if isinstance(told, str) else tuple(told)
 
 
 def subject_of(act: str, address: Mapping[str, Any], answer: Any = None) -> str:
