@@ -2,7 +2,7 @@ import hashlib
 import uuid
 from datetime import timedelta
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 from django.core.handlers.asgi import ASGIRequest
@@ -192,7 +192,7 @@ class SessionAudio(APIView):
         given = PlayedQuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
         if given.validated_data["originals"]:
-            if not request.user.may("recordings.hear_originals"):
+            if not cast("Any", request.user).may("recordings.hear_originals"):
                 raise PermissionDenied("Your role does not include hearing what is masked.")
             request._request.act = "recording.originals_played"  # type: ignore[attr-defined]
         session = sessions.find(request.user, session_id)

@@ -39,9 +39,13 @@ class SessionPage(DetailView[AudioSession]):
             raise Http404(unknown.message) from unknown
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        may_retry = cast("Any", self.request.user).may("recordings.retry")
-        has_sound = self.object.chunks.stored().exists()
-        return super().get_context_data(may_retry=may_retry, has_sound=has_sound, **context)
+        user = cast("Any", self.request.user)
+        return super().get_context_data(
+            may_retry=user.may("recordings.retry"),
+            may_hear_originals=user.may("recordings.hear_originals"),
+            has_sound=self.object.chunks.stored().exists(),
+            **context,
+        )
 
 
 class RecordPage(TemplateView):

@@ -194,7 +194,7 @@ def _words(gap: Gap) -> str:
 
 
 def _etag(session: AudioSession, head: bytes, stretches: Iterable[_Stretch], quiet: Sequence[Quiet]) -> str:
-    """Of what the file is made of: its head, where which chunk lies, by the digest of what was received, and silence."""
+    """Of what the file is made of: its head, where which chunk lies, what was received, and where it is quiet."""
     checksums = dict(session.chunks.stored().values_list("chunk_index", "checksum"))
     digest = hashlib.sha256(_MADE.encode() + head)
     for one in stretches:

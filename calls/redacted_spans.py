@@ -19,11 +19,15 @@ from calls.redaction.words import Place, places_of
 
 @dataclass(frozen=True, slots=True, order=True)
 class RedactedSpan:
-    """Seconds on the recording's own line; `speaker` is whom the source names, whatever people call them."""
+    """Seconds on the recording's own line; `speaker` is whom the source names, whatever people call them.
+
+    `kind` is of what is masked, one of `redaction.KINDS`.
+    """
 
     start: float
     end: float
     speaker: str
+    kind: str
 
 
 def of_call(*, tenant_id: int, call_id: str) -> list[RedactedSpan]:
@@ -38,7 +42,7 @@ def of_call(*, tenant_id: int, call_id: str) -> list[RedactedSpan]:
 def _heard(call: Call) -> Iterator[RedactedSpan]:
     for segment in call["conversation"]:
         for redaction in segment.get("redactions", []):
-            yield _span(segment, redaction["start_time"], redaction["end_time"], segment["speaker"])
+            yield _span(segment, redaction, redaction["start_time"], redaction["end_time"], segment["speaker"])
 
 
 def _written(call: Call) -> Iterator[RedactedSpan]:
@@ -59,7 +63,7 @@ def _in(segment: Segment, correction: Correction, known: set[tuple[float, float]
     for redaction in segment.get("redactions", []):
         own = [] if places is None else _covered(places, redaction)
         start, end = _reach(segment, words, own[0], own[-1], known) if own else (None, None)
-        yield _span(segment, start, end, correction["heard_as"])
+        yield _span(segment, redaction, start, end, correction["heard_as"])
 
 
 def _covered(places: Sequence[Place], redaction: Redaction) -> list[int]:
@@ -88,11 +92,11 @@ def _reach(
     return start, end
 
 
-def _span(segment: Segment, start: float | None, end: float | None, speaker: str) -> RedactedSpan:
+def _span(segment: Segment, redaction: Redaction, start: float | None, end: float | None, speaker: str) -> RedactedSpan:
     """All of the segment where one does not know better."""
     if start is None or end is None or end <= start:
         start, end = segment["start_time"], segment["end_time"]
-    return RedactedSpan(start=start, end=end, speaker=speaker)
+    return RedactedSpan(start=start, end=end, speaker=speaker, kind=redaction["kind"])
 
 
 def _times(word: Word) -> tuple[float, float]:

@@ -41,7 +41,8 @@ def doors() -> list[Door]:
     found = [door for route, view in _routes(get_resolver().url_patterns, "") for door in _doors_of(route, view)]
     for pattern in websocket_urlpatterns:
         consumer = pattern.callback.consumer_class
-        found.append(Door("socket", "WS", f"/{pattern.pattern}", consumer.capability, acts.all_of_view(consumer, "GET")))
+        written = acts.all_of_view(consumer, "GET")
+        found.append(Door("socket", "WS", f"/{pattern.pattern}", consumer.capability, written))
     return sorted(found, key=lambda door: (door.kind, door.address, door.method))
 
 

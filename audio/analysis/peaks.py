@@ -70,8 +70,8 @@ def drawn(
         return np.zeros((channels, 0), dtype=np.uint8)
     cells = _cells(stretches, channels=channels, start=start, number=_bins_of(end - start))
     for begin, stop, channel in quiet:
-        first = max(0, math.floor((begin - start) * BINS_PER_SECOND + _SLACK))
-        cells[slice(None) if channel is None else channel, first : max(0, _bins_of(stop - start))] = 0
+        from_cell = max(0, math.floor((begin - start) * BINS_PER_SECOND + _SLACK))
+        cells[slice(None) if channel is None else channel, from_cell : max(0, _bins_of(stop - start))] = 0
     edges = np.linspace(0.0, (end - start) * BINS_PER_SECOND, points + 1)
     first = np.floor(edges[:-1] + _SLACK).astype(np.int64)
     after = np.ceil(edges[1:] - _SLACK).astype(np.int64)

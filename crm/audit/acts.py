@@ -31,7 +31,7 @@ _IN_ADDRESS: Mapping[str, str] = {
 
 
 def of_view(view: Any, method: str) -> str | None:
-    """The act that a view, a page or a consumer declares for an HTTP method, the usual one of several; None for none."""
+    """The act that a view, a page or a consumer declares for an HTTP method, of several the usual; None for none."""
     return next(iter(all_of_view(view, method)), None)
 
 

@@ -15,6 +15,7 @@ _ACTS = {
     "remove": "calls.delete",
     "export": "calls.export",
     "contact": "contacts.write",
+    "hear_originals": "recordings.hear_originals",
 }
 # What the player offers; call/sound.js steps through the same.
 SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { atSecond, heightOf, isMissing, saidAt, secondIn, secondOf } from "../../crm/static/crm/call/lines.js";
+import { atSecond, heightOf, isMissing, saidAt, secondIn, secondOf, soundOf } from "../../crm/static/crm/call/lines.js";
 
 const lines = [0.4, 5.39, 11.49, 83.24, 83.9].map((start) => ({ start, speaker: "agent", text: "x" }));
 
@@ -42,4 +42,14 @@ test("of two who speak at once, who goes on is heard", () => {
   const said = [[0, 20], [5, 7], [21, 30]].map(([start, end]) => ({ start, end }));
   assert.deepEqual([3, 6, 8, 20.5, 25].map((second) => saidAt(said, second)), [0, 1, 0, 1, 2]);
   assert.equal(saidAt([], 3), -1);
+});
+
+test("a mask that is added makes another sound of the same recording", () => {
+  const recording = { session_id: "a", duration: 26.7 };
+  const line = { id: "1", start: 1, end: 5, speaker: "client", text: "It is [card number]" };
+  const masked = { ...line, masks: [[6, 19, "card"]] };
+  const of = (...lines) => soundOf({ recording, verdict: { gaps: [] }, lines });
+  assert.equal(of(line), of());
+  assert.notEqual(of(masked), of());
+  assert.notEqual(of({ ...masked, start: 2 }), of(masked));
 });

@@ -13,6 +13,8 @@ from tests.sound import encode, silence, tone
 from tests.waiting import wait_until
 
 PLACE = "document.getElementById('audio').currentTime"
+HEARD = "document.getElementById('audio').currentSrc"
+WIDTH = "document.querySelector('#waveform .waveform-surface').clientWidth"
 # How tall each lane is painted in each tenth of the width, in pixels.
 HEIGHTS = """() => {
   const canvas = document.querySelector('.waveform-bars');
@@ -156,3 +158,40 @@ def test_flags_are_pins_that_are_chosen_and_parted_and_a_place_is_dragged_to(pag
     expect(box).to_have_attribute("data-state", "ready")
     page.evaluate("waveform.dispose()")
     expect(box).to_be_empty()
+
+
+def test_what_is_masked_is_hatched_and_played_to_who_may_and_switches_it_on(page, stack, recording):  # noqa: F811
+    said = "It is 4111 1111 1111 1111 thanks"
+    words = [
+        {"text": word, "start_time": 14 + at / 2, "end_time": 14.5 + at / 2, "confidence": 0.9}
+        for at, word in enumerate(said.split())
+    ]
+    line = {"segment_id": "1", "speaker": "client", "text": said, "start_time": 14, "end_time": 18, "words": words}
+    desk = stack.client("demo-supervisor")
+    desk.post(f"/api/calls/{recording['call_id']}/segments", json={"segments": [line]}).raise_for_status()
+
+    sign_in(page, stack, "demo-privacy", to=f"/sessions/{recording['id']}/")
+    expect(page.locator("#waveform")).to_have_attribute("data-state", "ready", timeout=60_000)
+    masked = "Masked: card number from 15 seconds to 17 seconds"
+    expect(page.locator("#waveform .waveform-description")).to_contain_text(masked)
+    page.locator("#waveform").get_by_role("slider").hover(position={"x": 16 / 20 * page.evaluate(WIDTH), "y": 80})
+    expect(page.locator("#waveform .waveform-tip")).to_contain_text("Masked: card number")
+    switch = page.get_by_role("switch", name="Play masked parts")
+    expect(switch).not_to_be_checked()
+    expect(switch).to_have_accessible_description("Written down in the audit log.")
+    page.evaluate("document.getElementById('audio').play()")
+    wait_until(lambda: page.evaluate(f"{PLACE} > 0.2"), what="the sound to play")
+    assert "originals" not in page.evaluate("document.getElementById('audio').src")
+
+    switch.check()
+    wait_until(lambda: "originals=true" in page.evaluate(HEARD), what="the sound with masked parts")
+    wait_until(lambda: page.evaluate(f"{PLACE} > 0.5 && !document.getElementById('audio').paused"), what="it to go on")
+    switch.uncheck()
+    wait_until(lambda: "originals" not in page.evaluate(HEARD), what="the sound without them")
+    assert Axe().run(page, "#player").response["violations"] == []
+
+
+def test_who_may_not_hear_masked_parts_has_no_switch(page, stack, recording):  # noqa: F811
+    sign_in(page, stack, "demo-supervisor", to=f"/sessions/{recording['id']}/")
+    expect(page.locator("#waveform")).to_have_attribute("data-state", "ready", timeout=60_000)
+    expect(page.locator("#masked-switch")).to_have_count(0)

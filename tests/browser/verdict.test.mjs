@@ -63,3 +63,13 @@ test("another sound is another text, another state of the same chunks is not", (
   assert.notEqual(soundOf(withChunk(state, chunk(1))), soundOf(state));
   assert.notEqual(soundOf(withChunk(state, chunk(0, { ...STORED, checksum: "a", decoded_seconds: 12 }))), soundOf(state));
 });
+
+test("what becomes masked is another sound, and what is said otherwise is not", () => {
+  const state = stateWith({ chunks: [chunk(0, { ...STORED, checksum: "a" })] });
+  const said = { segment_id: "s:0000:0", speaker: "client", start_time: 1, end_time: 5, text: "It is [card number]" };
+  const masked = { ...said, redactions: [{ kind: "card", start: 6, end: 19, start_time: 2, end_time: 4 }] };
+  assert.equal(soundOf({ ...state, segments: [said] }), soundOf(state));
+  assert.notEqual(soundOf({ ...state, segments: [masked] }), soundOf(state));
+  const corrected = { ...masked, text: "That is [card number]" };
+  assert.equal(soundOf({ ...state, segments: [corrected] }), soundOf({ ...state, segments: [masked] }));
+});

@@ -63,12 +63,12 @@ def test_a_call_that_there_is_not_has_nothing_masked(agent, stranger, call_id):
 def test_the_words_that_a_mask_hides_are_told_and_no_others(agent, call_id):
     hear(agent, call_id, "Good morning to you", speaker="agent")
     hear(agent, call_id, f"It is {CARD} thanks", number=1, start=30.0)
-    assert spans(agent, call_id) == [RedactedSpan(start=32.0, end=36.0, speaker="client")]
+    assert spans(agent, call_id) == [RedactedSpan(start=32.0, end=36.0, speaker="client", kind="card")]
 
 
 def test_without_times_of_words_it_is_the_whole_segment(agent, call_id):
     hear(agent, call_id, f"It is {CARD} thanks", start=30.0, has_words=False)
-    assert spans(agent, call_id) == [RedactedSpan(start=30.0, end=37.0, speaker="client")]
+    assert spans(agent, call_id) == [RedactedSpan(start=30.0, end=37.0, speaker="client", kind="card")]
 
 
 def test_what_is_in_buckets_is_told_too(agent, call_id, settings):
@@ -77,7 +77,8 @@ def test_what_is_in_buckets_is_told_too(agent, call_id, settings):
         hear(agent, call_id, f"It is {CARD} thanks", number=number, start=number * 30.0)
     assert collection(BUCKETS).count_documents({"tenant_id": agent.tenant_id, "call_id": call_id})
     assert spans(agent, call_id) == [
-        RedactedSpan(start=number * 30.0 + 2, end=number * 30.0 + 6, speaker="client") for number in range(12)
+        RedactedSpan(start=number * 30.0 + 2, end=number * 30.0 + 6, speaker="client", kind="card")
+        for number in range(12)
     ]
 
 
@@ -91,7 +92,7 @@ def test_a_number_that_a_person_writes_is_masked_between_the_words_that_were_hea
     segment_id = hear(agent, call_id, "it is for one one one one thanks")
     assert spans(agent, call_id) == []
     editing.correct(agent, call_id, segment_id, text=f"it is {CARD} thanks")
-    assert spans(agent, call_id) == [RedactedSpan(start=2.0, end=7.0, speaker="client")]
+    assert spans(agent, call_id) == [RedactedSpan(start=2.0, end=7.0, speaker="client", kind="card")]
 
 
 def test_what_was_heard_stays_masked_when_a_person_writes_something_else(agent, call_id):
@@ -113,4 +114,4 @@ def test_what_an_older_program_keeps_of_a_call_is_told_too(agent, call_id):
         collection("call_segments_client").insert_one(
             {"call_id": call_id, "tenant_id": agent.tenant_id, "text": f"It is {CARD}", "start_time": 5, "end_time": 9}
         )
-        assert spans(agent, call_id) == [RedactedSpan(start=5.0, end=9.0, speaker="client")]
+        assert spans(agent, call_id) == [RedactedSpan(start=5.0, end=9.0, speaker="client", kind="card")]

@@ -1,5 +1,5 @@
 // Plays the whole recording as it is by now: when its file has become another one, that is fetched anew, but never
-// while somebody listens.
+// while somebody listens. What is masked is silent in it, but for who may hear it and wants to.
 
 import { soundOf } from "./verdict.js";
 
@@ -12,6 +12,7 @@ export class Player {
     Object.assign(this, { box, audio, address, position });
     this.sound = null;
     this.isStale = false;
+    this.hasOriginals = false;
     this.failedAt = -Infinity;
     this.reading = 1;
     if (audio.hasAttribute("src")) audio.currentTime = position;
@@ -43,10 +44,21 @@ export class Player {
     else this.audio.currentTime = this.position = seconds;
   }
 
+  /** With what is masked, or without: another file, from the same place on. */
+  useOriginals(wanted) {
+    if (wanted === this.hasOriginals) return;
+    this.hasOriginals = wanted;
+    if (this.sound === null) return;
+    const wasPlaying = !this.audio.paused && !this.audio.ended;
+    this.isStale = false;
+    this.#load({ preload: this.audio.readyState > 0 ? "metadata" : "none", position: this.position });
+    if (wasPlaying) this.audio.play().catch(() => {});
+  }
+
   #open() {
     this.box.hidden = false;
     if (this.audio.hasAttribute("src")) return;
-    this.audio.src = this.address;
+    this.audio.src = this.hasOriginals ? `${this.address}?originals=true` : this.address;
     this.audio.currentTime = this.position;
   }
 
@@ -72,7 +84,7 @@ export class Player {
     this.audio.preload = preload;
     // Another address: browsers keep what they have read of one for minutes, whatever they are told.
     this.reading += 1;
-    this.audio.src = `${this.address}?reading=${this.reading}`;
+    this.audio.src = `${this.address}?reading=${this.reading}${this.hasOriginals ? "&originals=true" : ""}`;
     this.audio.currentTime = this.position = position;
   }
 }

@@ -6,6 +6,7 @@ import { ConnectionLine } from "./connection_line.js";
 import { cookie } from "./cookie.js";
 import { element, icon } from "./dom.js";
 import { FlagList } from "./flag_list.js";
+import { useMaskedSwitch } from "./masked_switch.js";
 import { Player } from "./player.js";
 import { tally } from "./status.js";
 import { StatusList } from "./status_list.js";
@@ -16,6 +17,8 @@ import { TRANSCRIBED, TranscriptList } from "./transcript_list.js";
 import { soundOf, verdictWords } from "./verdict.js";
 import { Waveform } from "./waveform.js";
 
+// What the sound, as it is to be heard, depends on.
+const SOUNDING = ["session", "chunks", "segments"];
 const VERDICT_ICONS = { safe: "check", working: "dot", missing: "alert" };
 const STATE_ICONS = { recording: "dot", processing: "half", completed: "check", failed: "cross" };
 
@@ -40,6 +43,7 @@ const player = new Player({
   address: `${address}/audio`,
   position: Math.max(0, Number(new URLSearchParams(location.search).get("t")) || 0),
 });
+const showMasked = useMaskedSwitch(player);
 part("audio").addEventListener("timeupdate", () => waveform?.setPosition(part("audio").currentTime));
 const strip = new ChunkStrip({
   strip: part("strip"),
@@ -77,8 +81,8 @@ function show(next) {
     strip.show(state);
     part("tally").textContent = tally(state);
     showDuration(part("duration"), storedSeconds(state));
-    player.show(state);
   }
+  if (SOUNDING.some((key) => state[key] !== before[key])) player.show(state);
   if (TRANSCRIBED.some((key) => state[key] !== before[key])) {
     part("draft").hidden = !isDraft(state.segments);
     part("guessed").hidden = !isGuessingSpeakers(state.segments);
@@ -97,6 +101,7 @@ function showWaveform(before) {
     channels: Number(part("waveform").dataset.channels),
     onSeek: (seconds) => player.seek(seconds),
     onFlag: (flagId) => player.seek(state.flags.find((flag) => flag.flag_id === flagId).start_time),
+    onMasked: showMasked,
   });
   if (isNew) waveform.setPosition(player.position);
   if (isNew || state.session.verdict !== before.session.verdict) waveform.setGaps(state.session.verdict.gaps);
@@ -107,7 +112,8 @@ function showWaveform(before) {
     const emotions = state.emotions.map(({ start_time: start, end_time: end, emotion }) => ({ start, end, emotion }));
     waveform.setEmotions(emotions.sort((one, other) => one.start - other.start));
   }
-  if (!isNew && state.chunks !== before.chunks && drawnFrom(state) !== drawnFrom(before)) waveform.refresh();
+  const mayBeAnother = !isNew && SOUNDING.some((key) => state[key] !== before[key]);
+  if (mayBeAnother && drawnFrom(state) !== drawnFrom(before)) waveform.refresh();
 }
 
 /** What there is to be drawn: the sound, as far as it has been measured. */

@@ -25,7 +25,7 @@ export function verdictWords({ state, gaps, owed }, metadata) {
 }
 
 /** What the sound depends on: the same text as before says that the file is the same. */
-export function soundOf({ session, chunks }) {
+export function soundOf({ session, chunks, segments = [] }) {
   const laid = chunks.map((chunk) => [
     chunk.chunk_index,
     chunk.start_time_seconds,
@@ -33,7 +33,15 @@ export function soundOf({ session, chunks }) {
     decodesShort(chunk) ? chunk.decoded_seconds : null,
     chunk.checksum,
   ]);
-  return JSON.stringify([laid, session.verdict?.gaps]);
+  const masked = segments
+    .filter(({ redactions }) => redactions?.length)
+    .map(({ speaker, start_time, end_time, redactions }) => [
+      speaker,
+      start_time,
+      end_time,
+      redactions.map((one) => [one.kind, one.start_time, one.end_time]),
+    ]);
+  return JSON.stringify([laid, session.verdict?.gaps, masked]);
 }
 
 function decodesShort({ declared_seconds: declared, decoded_seconds: decoded }) {

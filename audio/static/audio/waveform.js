@@ -17,6 +17,7 @@ const SOUGHT_SECONDS = 2;
 const NAMED = 5;
 const SILENT = "No sound";
 const CAUSES = { pause: "Paused", device: "Device lost", offline: "Offline", never_arrived: "Never arrived" };
+const MASKED = { card: "card number", account: "account number", email: "e-mail address", phone: "phone number", spoken_digits: "number" };
 const INKS = ["agent", "client", "agent-soft", "client-soft", "line", "sunken", "hatch", "surface", "muted", "line", "positive", "negative", "tense", "excited"];
 
 let made = 0;
@@ -25,9 +26,10 @@ export class Waveform {
   /**
    * `box`: an empty element to fill. `address`: of the recording's peaks. `laneNames`: of each channel, above first.
    * `onSeek(seconds)`: somebody chose a place. `onView(start, end)`: another stretch is in view. `onFlag(flag_id)`.
+   * `onMasked(masked)`: what of it is masked, [{start, end, channel, kinds}].
    */
-  constructor({ box, address, duration = 0, channels = 1, laneNames = null, onSeek, onView = () => {}, onFlag = () => {} }) {
-    Object.assign(this, { box, duration, channels, onSeek, onView, onFlag });
+  constructor({ box, address, duration = 0, channels = 1, laneNames = null, onSeek, onView = () => {}, onFlag = () => {}, onMasked = () => {} }) {
+    Object.assign(this, { box, duration, channels, onSeek, onView, onFlag, onMasked });
     this.laneNames = laneNames ?? (channels === 2 ? ["Agent", "Client"] : []);
     this.view = viewOf(0, duration, duration);
     this.position = 0;
@@ -37,6 +39,7 @@ export class Waveform {
     /** Where the playhead is dragged to, or null. */
     this.dragged = null;
     this.gaps = [];
+    this.masked = [];
     this.flags = [];
     this.emotions = [];
     this.due = null;
@@ -197,14 +200,16 @@ export class Waveform {
   // --- Peaks ---
 
   #take() {
-    const { duration } = this.peaks.whole;
+    const { duration, masked } = this.peaks.whole;
     this.gain = gainOf(this.peaks.whole);
+    this.masked = masked.map((one) => ({ ...one, cause: "Masked", words: `Masked: ${one.kinds.map((kind) => MASKED[kind] ?? kind).join(", ")}` }));
+    this.onMasked(masked);
     if (duration !== this.duration) {
       const showedAll = isWhole(this.view, this.duration);
       this.duration = duration;
       this.view = showedAll ? viewOf(0, duration, duration) : viewOf(this.view.start, this.view.end, duration);
-      this.#describe();
     }
+    this.#describe();
     this.box.dataset.state = "ready";
     this.note.replaceChildren(duration ? "" : "Nothing is recorded yet.");
     this.#draw();
@@ -341,8 +346,9 @@ export class Waveform {
   #showTip(at) {
     if (!this.duration) return;
     const gap = rangeAt(at, this.#silent());
+    const masked = rangeAt(at, this.masked);
     const emotion = rangeAt(at, this.emotions);
-    const words = [gap?.words, emotion && `${emotion.emotion}, an estimate`].filter(Boolean);
+    const words = [gap?.words, masked?.words, emotion && `${emotion.emotion}, an estimate`].filter(Boolean);
     const x = toPixels(at, this.view, this.width);
     this.#tell("below", x, inFigures(at), words);
     this.pointer.hidden = false;
@@ -394,6 +400,10 @@ export class Waveform {
     for (const gap of this.#silent()) {
       paintGap(context, { gap, view, width, top: lanes[0].top, height: bottom - lanes[0].top, inks, font });
     }
+    for (const gap of this.masked) {
+      const { top, height: tall } = lanes[gap.channel] ?? { top: lanes[0].top, height: bottom - lanes[0].top };
+      paintGap(context, { gap, view, width, top, height: tall, inks, font });
+    }
     paintBand(context, { emotions: this.emotions, view, width, band, inks });
     this.#paintOverview(soft);
     this.pins.show(this.flags, { view, width, whole: this.duration });
@@ -443,8 +453,9 @@ export class Waveform {
     this.surface.setAttribute("aria-valuemax", Math.round(this.duration));
     const lanes = this.laneNames.length > 1 ? `, ${this.laneNames.join(" above ")}` : "";
     const gaps = this.gaps.map(({ start, end, words }) => `${words} from ${spoken(start)} to ${Number.isFinite(end) ? spoken(end) : "the end"}`);
+    const masked = this.masked.map(({ start, end, words }) => `${words} from ${spoken(start)} to ${spoken(end)}`);
     const flags = this.flags.length ? [`${count(this.flags.length, "flag")}, listed before it`] : [];
-    const told = [`The waveform of ${spoken(this.duration)}${lanes}`, ...some(gaps, "more gap"), ...flags];
+    const told = [`The waveform of ${spoken(this.duration)}${lanes}`, ...some(gaps, "more gap"), ...some(masked, "more masked part"), ...flags];
     this.description.textContent = `${told.join(". ")}. Arrows move by ${STEP_SECONDS} seconds, plus and minus look closer and less closely.`;
     this.surface.removeAttribute("aria-valuenow");
   }

@@ -1,6 +1,7 @@
 // One call: read, heard, corrected, judged. What the server says of it is shown by parts; what somebody does to it is
 // asked of the server, and then read again.
 
+import { useMaskedSwitch } from "../audio/masked_switch.js";
 import { showAll } from "../audio/times.js";
 import { ContactPicker } from "./call/contact_picker.js";
 import { showEmotions, showFigures, showVerdict } from "./call/figures.js";
@@ -9,7 +10,7 @@ import { Head } from "./call/head.js";
 import { useKeys } from "./call/keys.js";
 import { LineEditor } from "./call/line_editor.js";
 import { LineList } from "./call/line_list.js";
-import { atSecond, isMissing, saidAt, secondIn, toSecond } from "./call/lines.js";
+import { atSecond, isMissing, saidAt, secondIn, soundOf, toSecond } from "./call/lines.js";
 import { History, Notes } from "./call/notes.js";
 import { Reading } from "./call/reading.js";
 import { CallServer } from "./call/server.js";
@@ -44,7 +45,7 @@ function show(shown, before) {
   notes.show(shown);
   log.show(shown);
   timeline?.show(shown);
-  if (sound && shown.recording) sound.renew(shown.recording, JSON.stringify([shown.recording, shown.verdict?.gaps]));
+  if (sound && shown.recording) sound.renew(shown.recording, soundOf(shown));
   showLines(shown, before);
   part("call").setAttribute("aria-busy", "false");
 }
@@ -134,7 +135,7 @@ const sound = part("player")
   ? new Sound({ box: part("player"), seconds: Number(seconds), position: named ?? 0, onMove: hear })
   : null;
 const timeline = sound
-  ? new Timeline({ box: part("wave"), seconds: Number(seconds), onSeek: goTo, onFlag: (flagId) => flags.point(flagId) })
+  ? new Timeline({ box: part("wave"), seconds: Number(seconds), onSeek: goTo, onFlag: (flagId) => flags.point(flagId), onMasked: useMaskedSwitch(sound.player) })
   : null;
 
 timeline?.setPosition(sound.at);

@@ -36,7 +36,7 @@ export class Peaks {
     const { signal } = this.asking.whole;
     const answer = await asked;
     if (signal.aborted) return;
-    const grew = answer !== null && JSON.stringify(answer.missing) !== JSON.stringify(this.whole?.missing);
+    const grew = answer !== null && silentIn(answer) !== silentIn(this.whole);
     // Of what has changed, the closer look is of before.
     if (grew) this.near = null;
     this.whole = answer ?? this.whole;
@@ -96,6 +96,10 @@ export class Peaks {
     }
     return null;
   }
+}
+
+function silentIn(answer) {
+  return JSON.stringify([answer?.missing, answer?.masked]);
 }
 
 function covers(answer, { start, end }) {

@@ -74,3 +74,9 @@ export function heightOf(lines, { characters, row, between, turn }) {
   }
   return height;
 }
+
+/** What the sound depends on: the same text as before says that the file is the same. */
+export function soundOf({ recording, verdict, lines }) {
+  const masked = lines.filter(({ masks }) => masks).map(({ speaker, start, end, times, masks }) => [speaker, start, end, times, masks]);
+  return JSON.stringify([recording, verdict?.gaps, masked]);
+}
