@@ -260,7 +260,7 @@ def test_who_may_hear_them_asks_for_them_and_it_is_written_down(session, api, ro
 
 def test_what_is_no_yes_and_no_no_is_refused(api, session):
     put(api, session, 0)
-    assert api.get(at(session), {"originals": "perhaps"}).status_code == 400
+    assert api.get(at(session), {"originals": "perhaps"}).status_code == 422
 
 
 # --- The waveform ---

@@ -47,6 +47,7 @@ def test_a_tone_is_as_loud_as_it_is_and_silence_is_nothing(api, session):
         "end": 3.0,
         "seconds_per_point": 0.05,
         "missing": [],
+        "masked": [],
         "is_being_made": False,
     }
     assert levels[:20] == [pytest.approx(LOUD, abs=1)] * 20
