@@ -2,8 +2,11 @@
 
 import sys
 from functools import _lru_cache_wrapper
+from inspect import signature
 
 OURS = ("audio.", "calls.", "crm.", "metrics.", "config.")
+# A client that nobody holds closes its connections, also those that a thread is just using.
+_let_go = []
 
 
 def forget_redis():
@@ -15,4 +18,6 @@ def forget_redis():
         if name.startswith(OURS) and hasattr(module, "connected"):
             for kept in list(vars(module).values()):
                 if isinstance(kept, _lru_cache_wrapper):
+                    if kept.cache_info().currsize and not signature(kept).parameters:
+                        _let_go.append(kept())
                     kept.cache_clear()
