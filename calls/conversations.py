@@ -19,7 +19,6 @@ from calls.documents import (
     FlagVerdict,
     HistoryEntry,
     Original,
-    People,
     Segment,
     Speaker,
     part_of,
@@ -120,7 +119,7 @@ def store_estimates(
     """
     about = _about(tenant_id, call_id)
     with indexing.marked(tenant_id, call_id):
-        if forgotten.among(tenant_id, set().union(*people_by_side(about).values())):
+        if "erased_side" in about or forgotten.among(tenant_id, set().union(*people_by_side(about).values())):
             # Evidence may quote whoever it is; of segments that went, the store takes no emotion.
             flags = []
         known = store.replace_estimates(
@@ -198,15 +197,17 @@ def _near(tenant_id: int, call_id: str, segments: Sequence[Segment], parts: Sequ
     return [one for one in near if one["segment_id"] not in ids and part_of(one["segment_id"]) not in parts]
 
 
-def _without_forgotten(tenant_id: int, call_id: str, people: People, segments: Sequence[Segment]) -> list[Segment]:
-    by_side = people_by_side(people)
+def _without_forgotten(tenant_id: int, call_id: str, about: About, segments: Sequence[Segment]) -> list[Segment]:
+    by_side = people_by_side(about)
     gone = forgotten.among(tenant_id, set().union(*by_side.values()))
-    if not gone:
+    # Of a side that has been erased the call does not say any more who it was.
+    sides = {side for side, keys in by_side.items() if not gone.isdisjoint(keys)} | {about.get("erased_side")}
+    if sides == {None}:
         return list(segments)
     if any(segment["speaker"] not in by_side for segment in segments):
         raise PersonForgotten(f"There is no call {call_id}.")
     log.info("words_of_forgotten_left_out", call_id=call_id)
-    return [segment for segment in segments if gone.isdisjoint(by_side[segment["speaker"]])]
+    return [segment for segment in segments if segment["speaker"] not in sides]
 
 
 def finish_call(

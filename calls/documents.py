@@ -79,14 +79,16 @@ class Correction(TypedDict):
     text: NotRequired[str]
     redactions: NotRequired[list[Redaction]]
     speaker: NotRequired[str]
-    by: int
+    # None: somebody who has been erased.
+    by: int | None
     at: datetime
 
 
 class Note(TypedDict):
     note_id: str
     text: str
-    by: int
+    # As of a correction.
+    by: int | None
     at: datetime
 
 
@@ -176,7 +178,7 @@ class FlagReview(TypedDict):
 
     flag_id: str
     verdict: FlagVerdict
-    by: int
+    by: int | None
     at: datetime
 
 
@@ -240,6 +242,8 @@ class Call(TypedDict):
     spilled: NotRequired[Spilled]
     # What older programs kept of it elsewhere is in the conversation now (`old_segments.py`).
     migrated: NotRequired[bool]
+    # Whose part of it has been erased; nothing that this side says is taken in any more.
+    erased_side: NotRequired[Literal["agent", "client"]]
     version: int
     created_at: datetime
     updated_at: datetime
@@ -261,6 +265,7 @@ class About(People):
     corrections: NotRequired[list[Correction]]
     renamed: NotRequired[dict[str, str]]
     spilled: NotRequired[Spilled]
+    erased_side: NotRequired[Literal["agent", "client"]]
 
 
 def people_by_side(people: People) -> dict[str, set[str]]:
@@ -284,6 +289,8 @@ def reviewed_flags(call: Call) -> list[ReviewedFlag]:
 
 
 _WHOLE = {"bsonType": ["int", "long"]}
+# Who it was may have been erased.
+_SOMEBODY = {"bsonType": ["int", "long", "null"]}
 _NUMBER = {"bsonType": ["int", "long", "double"], "minimum": 0}
 _TEXT = {"bsonType": "string"}
 _MOMENT = {"bsonType": "date"}
@@ -322,16 +329,16 @@ VALIDATOR: Mapping[str, Any] = {
         optional={
             # Of calls that older programs wrote, some have a number.
             "status_id": {"bsonType": ["string", "int", "long", "null"]},
-            "user_id": {"bsonType": ["int", "long", "null"]},
+            "user_id": _SOMEBODY,
             "duration": _NUMBER,
             "metadata": {"bsonType": "object"},
             "emotions": _EMOTIONS,
             "corrections": _list_of(
                 _object(
-                    {"correction_id": _TEXT, "start_time": _NUMBER, "end_time": _NUMBER, "by": _WHOLE, "at": _MOMENT}
+                    {"correction_id": _TEXT, "start_time": _NUMBER, "end_time": _NUMBER, "by": _SOMEBODY, "at": _MOMENT}
                 )
             ),
-            "notes": _list_of(_object({"note_id": _TEXT, "text": _TEXT, "by": _WHOLE, "at": _MOMENT})),
+            "notes": _list_of(_object({"note_id": _TEXT, "text": _TEXT, "by": _SOMEBODY, "at": _MOMENT})),
             "history": _list_of(_object({"act": _TEXT, "at": _MOMENT})),
         },
     )

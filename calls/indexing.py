@@ -254,9 +254,18 @@ def _said(segment: Segment, emotions: Mapping[str, str]) -> _Said:
         start_time=float(segment["start_time"]),
         end_time=float(segment["end_time"]),
         emotion=storable(emotions.get(segment["segment_id"], "")),
-        text_digest=hashlib.sha256(text.encode()).hexdigest(),
+        text_digest=_digest_of(text),
         text=text,
     )
+
+
+def digest_of(text: str) -> str:
+    """What tells the text of a segment apart, as it is in the index."""
+    return _digest_of(storable(text)[:LONGEST_TEXT])
+
+
+def _digest_of(indexed: str) -> str:
+    return hashlib.sha256(indexed.encode()).hexdigest()
 
 
 def _written(held: IndexedCall) -> dict[str, tuple[Any, ...]]:

@@ -196,13 +196,14 @@ def _call_of(entry: Entry) -> NewCall:
     conversation = entry.read()
     told = transcript_lines.read(conversation["transcript"])
     segments = told.segments
+    first_queued = conversation.get("queued_at")
     return NewCall(
         tenant_id=entry.tenant_id,
         call_id=entry.conversation_id,
         user_id=conversation["sent_by"],
         platform=conversation["platform"],
         external_user_id=conversation["user_id"],
-        start_time=entry.queued_at,
+        start_time=datetime.fromisoformat(first_queued) if first_queued else entry.queued_at,
         type=CONVERSATION_TYPE,
         summary=conversation["summary"],
         metadata=conversation["metadata"],

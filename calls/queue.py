@@ -63,6 +63,8 @@ class Queued(TypedDict):
     sent_by: int | None
     # Of what was queued before there were phones, nobody knows.
     phone: NotRequired[str | None]
+    # When it was queued first, of one that has been written anew since.
+    queued_at: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,11 @@ def append(tenant_id: int, conversation_id: str, body: bytes) -> bool:
 
     Raises IntakeFull, IntakeAway.
     """
-    done = _run(
+    done = run(
         queue_scripts.APPEND,
         [STREAM_KEY, STANDINGS_KEY, BYTES_KEY, WAKE_KEY],
         GROUP,
-        _field(tenant_id, conversation_id),
+        field_of(tenant_id, conversation_id),
         tenant_id,
         conversation_id,
         body,
@@ -139,41 +141,41 @@ def append(tenant_id: int, conversation_id: str, body: bytes) -> bool:
 
 def standing(tenant_id: int, conversation_id: str) -> QueueState | None:
     """How a conversation stands here; None for one that is not here, or not any more. Raises IntakeAway."""
-    with _reachable():
-        found = cast("bytes | None", _client().hget(STANDINGS_KEY, _field(tenant_id, conversation_id)))
+    with reachable():
+        found = cast("bytes | None", _client().hget(STANDINGS_KEY, field_of(tenant_id, conversation_id)))
     return cast("QueueState", found.partition(b":")[0].decode()) if found else None
 
 
 def take(consumer: str, *, most: int, age_seconds: float) -> list[Entry]:
     """A batch that is full, or all there is when the oldest has waited so long; else nothing."""
-    given = _run(queue_scripts.TAKE, [STREAM_KEY], GROUP, consumer, most, int(age_seconds * 1000))
-    return [_entry(entry_id, fields) for entry_id, fields in given]
+    given = run(queue_scripts.TAKE, [STREAM_KEY], GROUP, consumer, most, int(age_seconds * 1000))
+    return [entry_in(entry_id, fields) for entry_id, fields in given]
 
 
 def claim(consumer: str, *, most: int, idle_seconds: float) -> list[Entry]:
     """Take over entries whose consumer has shown no sign of life for so long."""
-    given = _run(queue_scripts.CLAIM, [STREAM_KEY], GROUP, consumer, int(idle_seconds * 1000), most)
-    return [_entry(entry_id, fields, given_out=int(times)) for entry_id, fields, times in given]
+    given = run(queue_scripts.CLAIM, [STREAM_KEY], GROUP, consumer, int(idle_seconds * 1000), most)
+    return [entry_in(entry_id, fields, given_out=int(times)) for entry_id, fields, times in given]
 
 
 def hold(consumer: str, entry_ids: Sequence[str]) -> None:
     """Say that these are still being worked on, so that nobody claims them."""
     if entry_ids:
-        with _reachable():
+        with reachable():
             _client().xclaim(STREAM_KEY, GROUP, consumer, min_idle_time=0, message_ids=list(entry_ids), justid=True)
 
 
 def acknowledge(entries: Sequence[Entry]) -> int:
     """These are stored: they leave the queue. Again is the same as once; returns how many left by this."""
-    named = [(entry.entry_id, _field(entry.tenant_id, entry.conversation_id), entry.tenant_id) for entry in entries]
+    named = [(entry.entry_id, field_of(entry.tenant_id, entry.conversation_id), entry.tenant_id) for entry in entries]
     keys = [STREAM_KEY, STANDINGS_KEY, BYTES_KEY, COUNTS_KEY, ATTEMPTS_KEY, _slots(time.time())[0]]
     words = [word for three in named for word in three]
-    return int(_run(queue_scripts.ACKNOWLEDGE, keys, GROUP, RATE_SECONDS + 2 * SLOT_SECONDS, *words))
+    return int(run(queue_scripts.ACKNOWLEDGE, keys, GROUP, RATE_SECONDS + 2 * SLOT_SECONDS, *words))
 
 
 def count_attempt(entry: Entry) -> int:
     """How often it has failed now."""
-    with _reachable():
+    with reachable():
         return _client().hincrby(ATTEMPTS_KEY, entry.entry_id, 1)
 
 
@@ -206,12 +208,12 @@ def bury(
         "queued_at": entry.queued_at,
         "body": entry.body.decode(errors="replace"),
     }
-    done = _run(
+    done = run(
         queue_scripts.BURY,
         [STREAM_KEY, STANDINGS_KEY, BYTES_KEY, COUNTS_KEY, ATTEMPTS_KEY, *_dead_keys(entry.tenant_id)],
         GROUP,
         entry.entry_id,
-        _field(entry.tenant_id, entry.conversation_id),
+        field_of(entry.tenant_id, entry.conversation_id),
         entry.tenant_id,
         orjson.dumps(letter),
         int(now.timestamp() * 1000),
@@ -221,28 +223,42 @@ def bury(
     return bool(done >= 0)
 
 
+def entries_from(entry_id: str = "-", *, most: int = 500) -> list[Entry]:
+    """What is in the stream from an entry on, held or not, in order; `(` before an id leaves that one out."""
+    with reachable():
+        found = cast("list[tuple[bytes, dict[bytes, bytes]]]", _client().xrange(STREAM_KEY, min=entry_id, count=most))
+    return [entry_in(one, [word for pair in fields.items() for word in pair]) for one, fields in found]
+
+
+def dead_bodies() -> Iterator[tuple[str, bytes]]:
+    """Every dead letter as it lies there, `{tenant}:{id}` and the letter, without a look at their order."""
+    with reachable():
+        for field, letter in _client().hscan_iter(DEAD_KEY, count=200):
+            yield field.decode(), letter
+
+
 def dead_letters(tenant_id: int | None, *, first: int = 0, most: int = 50) -> tuple[list[DeadLetter], int]:
     """The newest dead letters of a tenant from the `first` on, all tenants' for None; and how many there are."""
     order = DEAD_ORDER_KEY if tenant_id is None else _dead_order(tenant_id)
-    with _reachable():
-        letters = _letters(cast("list[bytes]", _client().zrevrange(order, first, first + most - 1)))
+    with reachable():
+        letters = letters_named(cast("list[bytes]", _client().zrevrange(order, first, first + most - 1)))
     return letters, count_dead(tenant_id)
 
 
 def count_dead(tenant_id: int | None) -> int:
     """How many dead letters a tenant has, or all have for None."""
-    with _reachable():
+    with reachable():
         return _client().zcard(DEAD_ORDER_KEY if tenant_id is None else _dead_order(tenant_id))
 
 
 def dead_letters_named(tenant_id: int | None, conversation_id: str) -> list[DeadLetter]:
     """Those of this id: a tenant's own, or every tenant's for None."""
-    with _reachable():
+    with reachable():
         if tenant_id is not None:
-            return _letters([_field(tenant_id, conversation_id).encode()])
+            return letters_named([field_of(tenant_id, conversation_id).encode()])
         end = f":{conversation_id}".encode()
         fields = cast("list[bytes]", _client().hkeys(DEAD_KEY))
-        return _letters([field for field in fields if field.endswith(end)])
+        return letters_named([field for field in fields if field.endswith(end)])
 
 
 def replay(tenant_id: int, conversation_id: str) -> bool:
@@ -263,18 +279,18 @@ def discard(tenant_id: int, conversation_id: str) -> bool:
 
 def see(consumer: str) -> int:
     """Note that a consumer lives, and forget those that do not and hold nothing. How many live."""
-    return int(_run(queue_scripts.SEE, [STREAM_KEY, SEEN_KEY], GROUP, consumer, _life_seconds()))
+    return int(run(queue_scripts.SEE, [STREAM_KEY, SEEN_KEY], GROUP, consumer, _life_seconds()))
 
 
 def leave(consumer: str) -> None:
     """A consumer ends. What it still holds is claimed by another."""
-    _run(queue_scripts.SEE, [STREAM_KEY, SEEN_KEY], GROUP, consumer, _life_seconds(), 1)
+    run(queue_scripts.SEE, [STREAM_KEY, SEEN_KEY], GROUP, consumer, _life_seconds(), 1)
 
 
 def depths() -> Depths:
     """How the queue stands. Raises IntakeAway."""
     keys = [STREAM_KEY, BYTES_KEY, DEAD_KEY, SEEN_KEY]
-    entries, held, age_ms, size, dead, consumers = _run(queue_scripts.FIGURES, keys, GROUP, _life_seconds())
+    entries, held, age_ms, size, dead, consumers = run(queue_scripts.FIGURES, keys, GROUP, _life_seconds())
     return Depths(
         queued=max(entries - held, 0),
         processing=held,
@@ -288,7 +304,7 @@ def depths() -> Depths:
 def counts(tenant_id: int | None) -> tuple[int, int]:
     """How many were stored and how many became dead letters since ever, of a tenant or of all for None."""
     whose = "all" if tenant_id is None else tenant_id
-    with _reachable():
+    with reachable():
         found = cast("list[bytes | None]", _client().hmget(COUNTS_KEY, [f"{whose}:completed", f"{whose}:failed"]))
     completed, failed = (int(one or 0) for one in found)
     return completed, failed
@@ -296,20 +312,20 @@ def counts(tenant_id: int | None) -> tuple[int, int]:
 
 def stored_per_second() -> float:
     """Over the last minute."""
-    with _reachable():
+    with reachable():
         slots = cast("list[bytes | None]", _client().mget(_slots(time.time())))
     return sum(int(one or 0) for one in slots) / RATE_SECONDS
 
 
 def wait_for_batch(seconds: int) -> bool:
     """Wait until a batch is full; False when none was for so long."""
-    with _reachable():
+    with reachable():
         return _waiting_client().blpop([WAKE_KEY], timeout=seconds) is not None
 
 
 def create() -> None:
     """Make the stream with its group; again is the same as once."""
-    with _reachable():
+    with reachable():
         try:
             _client().xgroup_create(STREAM_KEY, GROUP, id="0", mkstream=True)
         except redis.ResponseError as error:
@@ -319,7 +335,7 @@ def create() -> None:
 
 def check() -> list[str]:
     """What is missing of what `create` makes; empty when it is all there."""
-    with _reachable():
+    with reachable():
         try:
             groups: Any = _client().xinfo_groups(STREAM_KEY)
         except redis.ResponseError:
@@ -332,8 +348,8 @@ def ping() -> None:
 
 
 @contextmanager
-def _reachable() -> Iterator[None]:
-    """The driver's connection troubles as the app's own error."""
+def reachable() -> Iterator[None]:
+    """For whatever asks it. The driver's connection troubles as the app's own error."""
     try:
         yield
     except redis.RedisError as error:
@@ -346,7 +362,7 @@ def _away() -> IntakeAway:
     return IntakeAway("Conversations cannot be taken for a moment. Send this one again.")
 
 
-def _field(tenant_id: int, conversation_id: str) -> str:
+def field_of(tenant_id: int, conversation_id: str) -> str:
     return f"{tenant_id}:{conversation_id}"
 
 
@@ -360,23 +376,23 @@ def _dead_keys(tenant_id: int) -> list[str]:
 
 def _unearth(tenant_id: int, conversation_id: str, *how: str | int) -> int:
     keys = [STREAM_KEY, STANDINGS_KEY, BYTES_KEY, *_dead_keys(tenant_id)]
-    field = _field(tenant_id, conversation_id)
+    field = field_of(tenant_id, conversation_id)
     named = (tenant_id, conversation_id) if how else ()
-    return int(_run(queue_scripts.UNEARTH, keys, field, *named, *how))
+    return int(run(queue_scripts.UNEARTH, keys, field, *named, *how))
 
 
-def _letters(fields: Sequence[bytes]) -> list[DeadLetter]:
+def letters_named(fields: Sequence[bytes]) -> list[DeadLetter]:
     found = cast("list[bytes | None]", _client().hmget(DEAD_KEY, list(fields))) if fields else []
-    return [_letter(orjson.loads(one)) for one in found if one]
+    return [letter_in(orjson.loads(one)) for one in found if one]
 
 
-def _letter(told: Mapping[str, Any]) -> DeadLetter:
+def letter_in(told: Mapping[str, Any]) -> DeadLetter:
     times = {name: datetime.fromisoformat(told[name]) for name in ("at", "queued_at")}
     # Those that an older version buried say nothing of their errors.
     return cast("DeadLetter", {"message": "", "fields": {}, **told, **times})
 
 
-def _entry(entry_id: bytes, fields: Sequence[bytes], *, given_out: int = 1) -> Entry:
+def entry_in(entry_id: bytes, fields: Sequence[bytes], *, given_out: int = 1) -> Entry:
     named = dict(zip(fields[::2], fields[1::2], strict=True))
     return Entry(
         entry_id=entry_id.decode(),
@@ -398,8 +414,8 @@ def _life_seconds() -> int:
     return 3 * settings.EARSHOT_INTAKE_LOOK_SECONDS + 1
 
 
-def _run(script: str, keys: Sequence[str], *arguments: str | int | bytes) -> Any:
-    with _reachable():
+def run(script: str, keys: Sequence[str], *arguments: str | int | bytes) -> Any:
+    with reachable():
         return _script(script)(keys=keys, args=arguments)
 
 

@@ -217,3 +217,101 @@ return {
 }
 """
 )
+
+# KEYS stream standings bytes attempts · ARGV group, then of each: entry field
+# Takes entries away for good, whoever holds them. Returns how many were there.
+DROP = (
+    _HELD
+    + _SIZE_OF
+    + """
+held(KEYS[1], ARGV[1])
+local dropped = 0
+for i = 2, #ARGV, 2 do
+  if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) > 0 then
+    redis.call('HDEL', KEYS[4], ARGV[i])
+    redis.call('HINCRBY', KEYS[3], 'queued', 0 - size_of(KEYS[2], ARGV[i + 1]))
+    redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
+    redis.call('XDEL', KEYS[1], ARGV[i])
+    redis.call('HDEL', KEYS[2], ARGV[i + 1])
+    dropped = dropped + 1
+  end
+end
+return dropped
+"""
+)
+
+# KEYS stream standings bytes attempts · ARGV group entry field tenant id body
+# Puts an entry with another body at the end, in place of the one that was there, whoever holds that. 1 done, 0 gone.
+REWRITE = (
+    _HELD
+    + _SIZE_OF
+    + """
+held(KEYS[1], ARGV[1])
+if #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 then return 0 end
+redis.call('HDEL', KEYS[4], ARGV[2])
+redis.call('XADD', KEYS[1], '*', 'tenant', ARGV[4], 'id', ARGV[5], 'body', ARGV[6])
+redis.call('HINCRBY', KEYS[3], 'queued', #ARGV[6] - size_of(KEYS[2], ARGV[3]))
+redis.call('HSET', KEYS[2], ARGV[3], 'queued:' .. #ARGV[6])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+redis.call('XDEL', KEYS[1], ARGV[2])
+return 1
+"""
+)
+
+# KEYS standings bytes dead · ARGV field letter size
+# Gives a dead letter another content. 1 done, 0 no such letter.
+REWRITE_DEAD = (
+    _SIZE_OF
+    + """
+if redis.call('HEXISTS', KEYS[3], ARGV[1]) == 0 then return 0 end
+redis.call('HINCRBY', KEYS[2], 'dead', tonumber(ARGV[3]) - size_of(KEYS[1], ARGV[1]))
+redis.call('HSET', KEYS[1], ARGV[1], 'failed:' .. ARGV[3])
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+return 1
+"""
+)
+
+# KEYS stream new · ARGV group most-entries
+# Writes the stream anew with what is in it, entry by entry: what was taken out lies in its memory, and in what Redis
+# writes to disk, until all that came with it is gone too. Who holds what stays as it is. 1 done, 0 there is too much.
+COMPACT = (
+    _HELD
+    + """
+held(KEYS[1], ARGV[1])
+if redis.call('XLEN', KEYS[1]) > tonumber(ARGV[2]) then return 0 end
+local last, read = '0-0', '0-0'
+local facts = redis.call('XINFO', 'STREAM', KEYS[1])
+for i = 1, #facts, 2 do
+  if facts[i] == 'last-generated-id' then last = facts[i + 1] end
+end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local told = {}
+  for i = 1, #group, 2 do told[group[i]] = group[i + 1] end
+  if told['name'] == ARGV[1] then read = told['last-delivered-id'] end
+end
+redis.call('DEL', KEYS[2])
+redis.call('XGROUP', 'CREATE', KEYS[2], ARGV[1], read, 'MKSTREAM')
+local from = '-'
+while true do
+  local some = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 100)
+  if #some == 0 then break end
+  for _, entry in ipairs(some) do redis.call('XADD', KEYS[2], entry[1], unpack(entry[2])) end
+  from = '(' .. some[#some][1]
+end
+if last ~= '0-0' then redis.call('XSETID', KEYS[2], last) end
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  redis.call('XGROUP', 'CREATECONSUMER', KEYS[2], ARGV[1], consumer[2])
+end
+from = '-'
+while true do
+  local some = redis.call('XPENDING', KEYS[1], ARGV[1], from, '+', 100)
+  if #some == 0 then break end
+  for _, one in ipairs(some) do
+    redis.call('XCLAIM', KEYS[2], ARGV[1], one[2], 0, one[1], 'IDLE', one[3], 'RETRYCOUNT', one[4], 'FORCE', 'JUSTID')
+  end
+  from = '(' .. some[#some][1]
+end
+redis.call('RENAME', KEYS[2], KEYS[1])
+return 1
+"""
+)

@@ -21,6 +21,7 @@ _OURS: Final = frozenset(
         "history",
         "spilled",
         "migrated",
+        "erased_side",
         "phone_key",
         "contact_sought",
         "_id",

@@ -330,7 +330,7 @@ class RenameSerializer(serializers.Serializer[dict[str, Any]]):
 class NoteSerializer(serializers.Serializer[Note]):
     note_id = serializers.CharField(read_only=True)
     text = serializers.CharField(max_length=4000)
-    by = serializers.IntegerField(read_only=True)
+    by = serializers.IntegerField(read_only=True, allow_null=True, help_text="null for one who has been erased.")
     at = serializers.DateTimeField(read_only=True)
 
 

@@ -127,7 +127,7 @@ def view(user: Any, call_id: str, *, with_lines: bool = True) -> CallView:
             ShownNote(
                 note_id=note["note_id"],
                 text=note["text"],
-                by=names.get(note["by"], call_history.SOMEBODY),
+                by=names.get(note["by"] or 0, call_history.SOMEBODY),
                 at=note["at"],
             )
             for note in call.get("notes", [])

@@ -37,7 +37,7 @@ def redact(segments: Sequence[Segment], kinds: Collection[str], languages: str |
         raise ValueError(f"There is nothing to mask by the name of {', '.join(sorted(unknown))}.")
     masked = list(segments)
     for place, spans in _spans(segments, kinds, _apart(languages)).items():
-        masked[place] = _masked(segments[place], list(_in_text(segments[place], spans)))
+        masked[place] = masked_at(segments[place], list(_in_text(segments[place], spans)))
     return masked
 
 
@@ -84,7 +84,7 @@ def _in_text(segment: Segment, spans: Sequence[Span]) -> Iterator[Span]:
         yield Span(span.start + offset, span.end + offset, span.kind)
 
 
-def _masked(segment: Segment, spans: Sequence[Span]) -> Segment:
+def masked_at(segment: Segment, spans: Sequence[Span]) -> Segment:
     """The segment with masks for spans of its text besides those that it has."""
     text = segment["text"]
     words = segment.get("words") or []

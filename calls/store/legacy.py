@@ -72,7 +72,7 @@ def look_again() -> None:
 @reachable()
 def rows_of(call_ids: Sequence[str]) -> dict[str, list[Row]]:
     """Call id → all rows of that id on both sides, whichever company's; in no order. One query."""
-    wanted = {"call_id": {"$in": [form for call_id in call_ids for form in _forms(call_id)]}}
+    wanted = {"call_id": {"$in": [form for call_id in call_ids for form in forms(call_id)]}}
     pipeline: list[Document] = [
         {"$match": wanted},
         {"$unionWith": {"coll": _CLIENT, "pipeline": [{"$match": wanted}, {"$set": {"_side": "client"}}]}},
@@ -82,7 +82,7 @@ def rows_of(call_ids: Sequence[str]) -> dict[str, list[Row]]:
     for document in collection(_AGENT).aggregate(pipeline, maxTimeMS=DEADLINE_MS):
         side: Side = "client" if document.pop("_side", "") == "client" else "agent"
         place = f"{SEGMENTS[side]}/{document['_id']}"
-        found[_text(document["call_id"])] += rows_in(document, side, place, written_at=_written_at(document))
+        found[text_of(document["call_id"])] += rows_in(document, side, place, written_at=written_at(document))
     return found
 
 
@@ -259,7 +259,7 @@ def _size(database: Database[dict[str, Any]], name: str) -> Size:
     )
 
 
-def _forms(call_id: str) -> list[Any]:
+def forms(call_id: str) -> list[Any]:
     """All values that older programs may have written for a call's id."""
     forms: list[Any] = [call_id]
     if call_id.isascii() and call_id.isdigit() and str(number := int(call_id)) == call_id and number < 2**63:
@@ -269,12 +269,13 @@ def _forms(call_id: str) -> list[Any]:
     return forms
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A call's id, whatever an older program kept it as."""
     return str(int(value)) if isinstance(value, float) else str(value)
 
 
-def _written_at(document: Mapping[str, Any]) -> datetime | None:
-    """What the server's id says, which no program can have got wrong; else what the document says."""
+def written_at(document: Mapping[str, Any]) -> datetime | None:
+    """When it was written: as the server's id says, which no program can have got wrong; else as the document does."""
     if isinstance(document["_id"], ObjectId):
         return document["_id"].generation_time
     told = document.get("created_at")

@@ -268,7 +268,7 @@ def _shown(request: HttpRequest, user: User, actor: User | Operator, found: Call
         "alike": finding.alike(found, most=MOST_ALIKE),
         "said": [{**one, "at": words.duration(one["start_time"])} for one in said[:MOST_SEGMENTS]],
         "segments": len(said),
-        "notes": [{**one, "person": people.get(one["by"])} for one in notes],
+        "notes": [{**one, "person": people.get(one["by"] or 0)} for one in notes],
         "history": [
             {
                 **one,

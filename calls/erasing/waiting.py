@@ -1,0 +1,176 @@
+"""Conversations of somebody that wait to become calls, and those that were given up.
+
+Those that a customer had, by what a platform calls them or by a phone that is theirs alone, go whole. Who of ours sent
+one is the agent in it: their lines go, and it names them no more, unless it is not known who says what in it or
+nothing else is said; then it goes whole as well.
+
+What a consumer holds is taken from its hands: what it has read already it does not store, because whoever stores asks
+whether the people are forgotten.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from calls import queue_erasing, transcript_lines
+from calls.erasing import addresses
+from calls.errors import BadTranscript
+from calls.opening import SIDES
+from calls.phone_numbers import phone_key
+from calls.queue import DeadLetter, Entry, Queued, dead_bodies, discard
+from metrics.erasing import Identity, Progress, Subject, untold
+
+# Somebody may put a dead letter back into the queue, or a consumer give up an entry, behind whoever looks.
+_LOOKS = 3
+
+
+def count(subject: Subject) -> int:
+    """Conversations that are theirs, waiting or given up. Raises IntakeAway."""
+    waiting = sum(_is_theirs(subject, entry.read()) for entry in queue_erasing.waiting(subject.tenant_id))
+    return waiting + sum(_is_theirs(subject, _queued(one)) for one in queue_erasing.given_up(subject.tenant_id))
+
+
+def erase(subject: Subject, *, progress: Progress = untold) -> int:
+    erased = 0
+    for _ in range(_LOOKS):
+        done = _erase_waiting(subject) + _erase_given_up(subject)
+        if not done:
+            break
+        progress(done)
+        erased += done
+    # Again after whoever died before it.
+    queue_erasing.compact()
+    return erased
+
+
+def search(subject: Subject) -> int:
+    """By the bytes of what they go by, as they stand in all that Redis holds."""
+    needles = list(_needles(subject))
+    if not needles:
+        return 0
+    found = sum(_has_any(entry.body, needles) for entry in queue_erasing.waiting(subject.tenant_id))
+    own = f"{subject.tenant_id}:"
+    for field, letter in dead_bodies():
+        if field.startswith(own):
+            found += _has_any(str(orjson.loads(letter).get("body", "")).encode(), needles)
+    return found
+
+
+def people(tenant_id: int) -> tuple[set[int], set[Identity]]:
+    """Who of ours sent what waits or was given up, and whose it is."""
+    senders: set[int] = set()
+    identities: set[Identity] = set()
+    for conversation in _all_of(tenant_id):
+        if conversation.get("sent_by") is not None:
+            senders.add(int(conversation["sent_by"] or 0))
+        if conversation.get("user_id"):
+            identities.add(_identity(conversation))
+    return senders, identities
+
+
+def _all_of(tenant_id: int) -> Iterator[Queued]:
+    yield from (entry.read() for entry in queue_erasing.waiting(tenant_id))
+    yield from (_queued(letter) for letter in queue_erasing.given_up(tenant_id))
+
+
+def _erase_waiting(subject: Subject) -> int:
+    dropped: list[Entry] = []
+    rewritten = 0
+    for entry in list(queue_erasing.waiting(subject.tenant_id)):
+        conversation = entry.read()
+        if _is_theirs(subject, conversation):
+            left = _left(subject, conversation, entry.queued_at)
+            if left is None:
+                dropped.append(entry)
+            else:
+                rewritten += queue_erasing.rewrite(entry, left)
+    return rewritten + queue_erasing.drop(dropped)
+
+
+def _erase_given_up(subject: Subject) -> int:
+    erased = 0
+    for letter in queue_erasing.given_up(subject.tenant_id):
+        conversation = _queued(letter)
+        if _is_theirs(subject, conversation):
+            left = _left(subject, conversation, letter["queued_at"])
+            if left is None:
+                erased += discard(subject.tenant_id, letter["conversation_id"])
+            else:
+                erased += queue_erasing.rewrite_dead(letter, left)
+    return erased
+
+
+def _is_theirs(subject: Subject, conversation: Queued) -> bool:
+    return _is_sender(subject, conversation) or _is_client(subject, conversation)
+
+
+def _is_sender(subject: Subject, conversation: Queued) -> bool:
+    return subject.user_id is not None and conversation.get("sent_by") == subject.user_id
+
+
+def _is_client(subject: Subject, conversation: Queued) -> bool:
+    if _identity(conversation) in subject.identities:
+        return True
+    phone = conversation.get("phone")
+    return bool(phone) and phone_key(str(phone)) in subject.phone_keys
+
+
+def _left(subject: Subject, conversation: Queued, queued_at: datetime) -> Queued | None:
+    """What stays of a conversation that is theirs; None when nothing does."""
+    if _is_client(subject, conversation):
+        return None
+    try:
+        told = transcript_lines.read(conversation["transcript"])
+    except BadTranscript:
+        return None
+    said = [segment for segment in told.segments if segment["speaker"] != "agent"]
+    if not said or any(segment["speaker"] not in SIDES for segment in said):
+        return None
+    lines: list[dict[str, Any]] = [
+        {
+            "role": segment["speaker"],
+            "content": addresses.masked_in(segment["text"], subject.emails),
+            # Those that are estimated are so again.
+            **({} if told.times_estimated else {name: segment[name] for name in ("start_time", "end_time")}),
+        }
+        for segment in said
+    ]
+    return {
+        **conversation,
+        "sent_by": None,
+        "transcript": lines,
+        "summary": addresses.masked_in(conversation["summary"], subject.emails),
+        "metadata": addresses.masked_in(conversation["metadata"], subject.emails),
+        "queued_at": conversation.get("queued_at") or queued_at.isoformat(),
+    }
+
+
+def _queued(letter: DeadLetter) -> Queued:
+    """What cannot be read is nobody's."""
+    empty = Queued(user_id="", platform="", transcript="", summary="", metadata={}, sent_by=None)
+    try:
+        told: Any = orjson.loads(letter["body"])
+    except orjson.JSONDecodeError:
+        return empty
+    return {**empty, **told} if isinstance(told, Mapping) else empty
+
+
+def _identity(conversation: Queued) -> Identity:
+    return Identity(str(conversation.get("platform", "")), str(conversation.get("user_id", "")))
+
+
+def _needles(subject: Subject) -> Iterator[tuple[bytes, ...]]:
+    """What stands together in a body that is theirs."""
+    for platform, external_user_id in subject.identities:
+        named = b'"user_id":' + orjson.dumps(external_user_id)
+        yield named, b'"platform":' + orjson.dumps(platform)
+    if subject.user_id is not None:
+        # A number goes on with digits, or ends.
+        yield (f'"sent_by":{subject.user_id},'.encode(),)
+        yield (f'"sent_by":{subject.user_id}}}'.encode(),)
+
+
+def _has_any(body: bytes, needles: list[tuple[bytes, ...]]) -> bool:
+    return any(all(part in body for part in parts) for parts in needles)

@@ -1,0 +1,151 @@
+"""Takes calls away for good, and changes what somebody was in others: batch by batch, each counted with its calls."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from pymongo import ReplaceOne
+from pymongo.client_session import ClientSession
+
+from calls.store import counters
+from calls.store.client import BUCKETS, calls, collection, in_transaction, reachable
+from calls.store.edits import status_of
+from calls.store.expressions import CONCLUSIONS, Document, stages
+from metrics.mongo_clients import DEADLINE_MS
+
+# A call and its buckets → what they become: the same objects where nothing changes, None where the call goes.
+Change = Callable[[Document, Sequence[Document]], tuple[Document, Sequence[Document]] | None]
+
+
+@reachable()
+def count(tenant_id: int, call_ids: Sequence[str]) -> int:
+    """How many of these calls there are, deleted ones too."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    return calls().count_documents(wanted, maxTimeMS=DEADLINE_MS)
+
+
+@reachable()
+def remove_for_good(tenant_id: int, call_ids: Sequence[str]) -> int:
+    """Take calls away with their buckets, all or none, and count them out. How many there were."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+
+    def work(session: ClientSession) -> int:
+        there = list(calls().find(wanted, {"status_id": True, "deleted": True}, session=session))
+        calls().delete_many(wanted, session=session)
+        collection(BUCKETS).delete_many(wanted, session=session)
+        _count_out(session, tenant_id, there)
+        return len(there)
+
+    return in_transaction(work)
+
+
+@reachable()
+def spilled_among(tenant_id: int, call_ids: Sequence[str]) -> set[str]:
+    """Those of some calls that have buckets."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}, "spilled": {"$exists": True}}
+    found = calls().find(wanted, {"call_id": True, "_id": False}, max_time_ms=DEADLINE_MS)
+    return {one["call_id"] for one in found}
+
+
+@reachable()
+def read(tenant_id: int, call_ids: Sequence[str]) -> list[tuple[Document, list[Document]]]:
+    """Some calls as they lie in the store, deleted ones too, each with its buckets in order."""
+    return _read(tenant_id, call_ids, None)
+
+
+@reachable()
+def change_each(tenant_id: int, call_ids: Sequence[str], change: Change) -> list[str]:
+    """Change calls, deleted ones too, all of them or none. The ids of those that were changed or went.
+
+    What follows from their estimates and flags is worked out anew, and their versions rise. They need not be as the
+    collection asks for: what an older program wrote wrongly can be erased as well.
+    """
+
+    def work(session: ClientSession) -> list[str]:
+        changed, gone, heads, others = [], [], [], []
+        for head, own in _read(tenant_id, call_ids, session):
+            after = change(head, own)
+            if after is None:
+                gone.append(head)
+                continue
+            new, buckets = after
+            moved = [ReplaceOne({"_id": one["_id"]}, one) for was, one in zip(own, buckets, strict=True) if was != one]
+            if new != head or moved:
+                others += moved
+                heads.append(ReplaceOne({"_id": head["_id"]}, {**new, "version": int(head.get("version", 0)) + 1}))
+                changed.append(head)
+        if gone:
+            going = {"tenant_id": tenant_id, "call_id": {"$in": [one["call_id"] for one in gone]}}
+            calls().delete_many(going, session=session)
+            collection(BUCKETS).delete_many(going, session=session)
+            _count_out(session, tenant_id, gone)
+        if others:
+            collection(BUCKETS).bulk_write(others, session=session, bypass_document_validation=True)
+        if heads:
+            calls().bulk_write(heads, session=session, bypass_document_validation=True)
+            written = {"tenant_id": tenant_id, "_id": {"$in": [one["_id"] for one in changed]}}
+            calls().update_many(written, stages(CONCLUSIONS), session=session, bypass_document_validation=True)
+        return [one["call_id"] for one in (*changed, *gone)]
+
+    return in_transaction(work)
+
+
+@reachable()
+def count_with_side(tenant_id: int, call_ids: Sequence[str], side: str) -> int:
+    """How many of some calls have words of a side, or corrections of them, in themselves or in their buckets."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    either = [{"conversation": {"$elemMatch": {"speaker": side}}}, {"corrections": {"$elemMatch": {"heard_as": side}}}]
+    found = set(calls().distinct("call_id", {**wanted, "$or": either}, maxTimeMS=DEADLINE_MS))
+    in_buckets = {**wanted, "conversation": {"$elemMatch": {"speaker": side}}}
+    found |= set(collection(BUCKETS).distinct("call_id", in_buckets, maxTimeMS=DEADLINE_MS))
+    return len(found)
+
+
+@reachable()
+def count_with_text(tenant_id: int, call_ids: Sequence[str], pattern: str) -> int:
+    """How many of some calls say or are told something in which a regular expression finds something."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    found = {"$regex": pattern, "$options": "i"}
+    said = ["conversation.text", "conversation.words.text", "conversation.redactions.original"]
+    told = ["subject", "summary", "corrections.text", "notes.text"]
+    in_calls = {**wanted, "$or": [{name: found} for name in (*said, *told)]}
+    ids = set(calls().distinct("call_id", in_calls, maxTimeMS=DEADLINE_MS))
+    in_buckets = {**wanted, "$or": [{name: found} for name in said]}
+    ids |= set(collection(BUCKETS).distinct("call_id", in_buckets, maxTimeMS=DEADLINE_MS))
+    return len(ids)
+
+
+@reachable()
+def count_of_sessions(tenant_id: int, session_ids: Collection[str]) -> int:
+    """How many calls are of some recordings, by the recordings' ids."""
+    wanted = {"tenant_id": tenant_id, "session_id": {"$in": sorted(session_ids)}}
+    return calls().count_documents(wanted, maxTimeMS=DEADLINE_MS)
+
+
+@reachable()
+def count_buckets(tenant_id: int, call_ids: Sequence[str]) -> int:
+    """How many buckets of some calls there are, whether the calls are there or not."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    return collection(BUCKETS).count_documents(wanted, maxTimeMS=DEADLINE_MS)
+
+
+def _read(
+    tenant_id: int, call_ids: Sequence[str], session: ClientSession | None
+) -> list[tuple[Document, list[Document]]]:
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    heads = list(calls().find(wanted, session=session, max_time_ms=DEADLINE_MS))
+    spilled = [one["call_id"] for one in heads if "spilled" in one]
+    own: dict[str, list[Document]] = {}
+    if spilled:
+        found = collection(BUCKETS).find({**wanted, "call_id": {"$in": spilled}}, session=session).sort("first")
+        for bucket in found:
+            own.setdefault(bucket["call_id"], []).append(bucket)
+    return [(head, own.get(head["call_id"], [])) for head in heads]
+
+
+def _count_out(session: ClientSession, tenant_id: int, going: Sequence[Any]) -> None:
+    changes: Counter[str | None] = Counter()
+    for one in going:
+        if not one.get("deleted"):
+            changes[status_of(one)] -= 1
+    counters.add(session, tenant_id, changes)

@@ -1,0 +1,145 @@
+"""Whose calls are, and whom they name, in all of a company's calls: those that were deleted too."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from calls.store.client import BUCKETS, calls, collection, reachable
+from calls.store.expressions import Document
+from metrics.erasing import Identity
+from metrics.mongo_clients import DEADLINE_MS
+
+# Who has a call, besides whose it is.
+HELD_BY = ("owner_id", "assigned_to_id")
+# Who has written something in it, or changed or said something of it.
+_WRITTEN_BY = ("history.by", "notes.by", "corrections.by", "suspicion.reviews.by")
+_TOLD_OF = tuple(f"history.{end}.{name}" for end in ("before", "after") for name in HELD_BY)
+# What the index for deleted ones begins with.
+_ALL = {"deleted": {"$in": [0, 1]}}
+_AT_ONCE = 1000
+
+
+class Party(NamedTuple):
+    """A call, who speaks in it by its source, and who its people are. `of_lines`: of whom there are corrections."""
+
+    call_id: str
+    session_id: str | None
+    speakers: frozenset[str]
+    of_lines: frozenset[str]
+    user_id: int | None
+    is_of_client: bool
+
+
+@reachable()
+def of_user(tenant_id: int, user_id: int) -> set[str]:
+    """The ids of the calls that are a colleague's."""
+    return _ids({"tenant_id": tenant_id, "user_id": user_id})
+
+
+@reachable()
+def of_client(
+    tenant_id: int,
+    *,
+    contact_id: int | None = None,
+    identities: Iterable[Identity] = (),
+    phone_keys: Collection[str] = (),
+) -> set[str]:
+    """The ids of the calls that are a customer's, by what they go by; by a phone those that are nobody's yet."""
+    found: set[str] = set()
+    if contact_id is not None:
+        found |= _ids({"tenant_id": tenant_id, **_ALL, "contact_id": contact_id})
+    for platform, external_user_id in identities:
+        found |= _ids({"tenant_id": tenant_id, "external_user_id": external_user_id, "platform": platform})
+    if phone_keys:
+        found |= _ids({"tenant_id": tenant_id, "phone_key": {"$in": list(phone_keys)}, "contact_id": None})
+    return found
+
+
+def parties(tenant_id: int, call_ids: Collection[str]) -> Iterator[Party]:
+    """Who is in some calls. Raises RetryableCallError."""
+    in_order = sorted(call_ids)
+    for start in range(0, len(in_order), _AT_ONCE):
+        yield from _parties(tenant_id, in_order[start : start + _AT_ONCE])
+
+
+@reachable()
+def _parties(tenant_id: int, call_ids: Sequence[str]) -> list[Party]:
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": call_ids}}
+    speakers = {"$setUnion": [{"$ifNull": ["$conversation.speaker", []]}, []]}
+    of_lines = {"$setUnion": [{"$ifNull": ["$corrections.heard_as", []]}, []]}
+    of_call = ["call_id", "session_id", "user_id", "contact_id", "external_user_id", "phone", "spilled.until"]
+    pipeline: list[Document] = [
+        {"$match": wanted},
+        {"$project": {**dict.fromkeys(of_call, True), "speakers": speakers, "of_lines": of_lines, "_id": False}},
+    ]
+    found = list(calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS))
+    spilled = [one["call_id"] for one in found if "spilled" in one]
+    outside = collection(BUCKETS).aggregate(
+        [
+            {"$match": {"tenant_id": tenant_id, "call_id": {"$in": spilled}}},
+            {"$project": {"call_id": True, "speakers": speakers, "_id": False}},
+        ],
+        maxTimeMS=DEADLINE_MS,
+    )
+    in_buckets: dict[str, set[str]] = {}
+    for one in outside if spilled else ():
+        in_buckets.setdefault(one["call_id"], set()).update(one["speakers"])
+    return [
+        Party(
+            call_id=one["call_id"],
+            session_id=one.get("session_id"),
+            speakers=frozenset(one["speakers"]) | in_buckets.get(one["call_id"], set()),
+            of_lines=frozenset(one["of_lines"]),
+            user_id=one.get("user_id"),
+            is_of_client=any(one.get(name) not in (None, "") for name in ("contact_id", "external_user_id", "phone")),
+        )
+        for one in found
+    ]
+
+
+@reachable()
+def naming(tenant_id: int, user_id: int) -> set[str]:
+    """The ids of the calls that name a colleague besides by whose they are, by the indexes that there are for it."""
+    found: set[str] = set()
+    for name in (*HELD_BY, *_WRITTEN_BY, *_TOLD_OF):
+        found |= _ids({"tenant_id": tenant_id, name: user_id})
+    return found
+
+
+@reachable()
+def count_naming(tenant_id: int, user_id: int) -> int:
+    """How many calls name a colleague in any way: each of the company's is looked at, and no index asked."""
+    anywhere = [{name: user_id} for name in ("user_id", *HELD_BY, *_WRITTEN_BY, *_TOLD_OF)]
+    wanted = {"tenant_id": tenant_id, "$or": anywhere}
+    return calls().count_documents(wanted, hint=[("$natural", 1)], maxTimeMS=DEADLINE_MS)
+
+
+@reachable()
+def users(tenant_id: int) -> set[int]:
+    """All colleagues whom a company's calls name in any way."""
+    found: set[Any] = set()
+    for name in ("user_id", *HELD_BY, *_WRITTEN_BY, *_TOLD_OF):
+        found |= set(calls().distinct(name, {"tenant_id": tenant_id}, maxTimeMS=DEADLINE_MS))
+    return {one for one in found if isinstance(one, int) and not isinstance(one, bool)}
+
+
+@reachable()
+def contacts(tenant_id: int) -> set[int]:
+    """All contacts whose calls they are."""
+    wanted = {"tenant_id": tenant_id, **_ALL, "contact_id": {"$gt": 0}}
+    return {int(one) for one in calls().distinct("contact_id", wanted, maxTimeMS=DEADLINE_MS)}
+
+
+@reachable()
+def identities(tenant_id: int) -> set[Identity]:
+    """What all customers are called whose calls they are."""
+    pipeline: list[Document] = [
+        {"$match": {"tenant_id": tenant_id, "external_user_id": {"$gt": ""}}},
+        {"$group": {"_id": {"platform": "$platform", "external_user_id": "$external_user_id"}}},
+    ]
+    found = (one["_id"] for one in calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS))
+    return {Identity(one.get("platform") or "", one["external_user_id"]) for one in found}
+
+
+def _ids(wanted: Document) -> set[str]:
+    found = calls().find(wanted, {"call_id": True, "_id": False}, max_time_ms=DEADLINE_MS)
+    return {one["call_id"] for one in found}
