@@ -31,9 +31,10 @@ def removing(tenant_id: int, *, before: datetime, held: Held, progress: Progress
     """The same batch by batch, for whoever keeps something of each call: those that are gone by now."""
     while some := aged.oldest(tenant_id, before=before, held=held, most=_AT_ONCE):
         call_ids = [one.call_id for one in some]
+        # The calls last, by which whoever goes on after a crash finds the rest.
+        search_index.remove_whole(tenant_id, call_ids)
         legacy_erasing.remove(legacy_erasing.rows_of(tenant_id, call_ids))
         erasing.remove_for_good(tenant_id, call_ids)
-        search_index.remove_whole(tenant_id, call_ids)
         live.changed(tenant_id, call_ids)
         progress(len(some))
         yield some
