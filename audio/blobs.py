@@ -131,14 +131,14 @@ def give_up(sent: Sent) -> None:
         _give_up(sent.key, sent.upload_id)
 
 
-def give_up_all(prefix: str, *, begun_before: datetime) -> int:
-    """Have the store forget what is on its way under the prefix and was begun before then. How many there were."""
+def give_up_all(prefix: str, *, begun_before: datetime | None = None) -> int:
+    """Have the store forget what is on its way under the prefix, or of that what was begun before then. How many."""
     given_up = 0
     try:
         pages = _client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket(), Prefix=prefix)
         for page in pages:
             for one in page.get("Uploads", ()):
-                if one["Key"].startswith(prefix) and one["Initiated"] < begun_before:
+                if one["Key"].startswith(prefix) and (begun_before is None or one["Initiated"] < begun_before):
                     _give_up(one["Key"], one["UploadId"])
                     given_up += 1
     except (BotoCoreError, ClientError) as error:

@@ -175,7 +175,7 @@ def manifest(
     )
 
 
-def left_out(*, others: int, calls: Sequence[InArchive]) -> list[dict[str, str]]:
+def left_out(*, others: int, calls: Sequence[InArchive], is_colleague: bool) -> list[dict[str, str]]:
     """What is kept and not in the archive, and why. `others`: segments of other people."""
     found = [
         {
@@ -191,6 +191,13 @@ def left_out(*, others: int, calls: Sequence[InArchive]) -> list[dict[str, str]]
             "why": "The audit log names those who did it, and is theirs.",
         },
     ]
+    if is_colleague:
+        found.append(
+            {
+                "what": "What they wrote in calls that were somebody else's, such as notes and corrections",
+                "why": "It is about the customer of that call, and stays with it.",
+            }
+        )
     if others:
         found.append(
             {

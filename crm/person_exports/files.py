@@ -31,7 +31,11 @@ def pieces_of(export: PersonExport, wanted: range) -> Iterator[bytes] | None:
 
 
 def remove(export: PersonExport) -> None:
-    """Remove whatever there is of the export, of every attempt; again is the same as once. Raises StoreUnavailable."""
+    """Remove whatever there is of the export, of every attempt; again is the same as once. Raises StoreUnavailable.
+
+    Whoever is sending one at this moment finds that the store does not know of it any more.
+    """
+    blobs.give_up_all(folder_of(export.pk))
     for page in blobs.listed(folder_of(export.pk)):
         for one in page:
             blobs.erase(one.key)

@@ -92,6 +92,7 @@ def make(export_id: uuid.UUID, *, progress: Callable[[int, int], None] = lambda 
             log.info("person_export_not_for_us", export_id=str(export_id))
             return False
         _make(export, progress)
+    requests.send_next()
     return True
 
 
@@ -177,7 +178,7 @@ def _write(work: _Work, target: BinaryIO, progress: Callable[[int, int], None]) 
             includes_others=export.includes_others,
             files=list(package.packed),
             calls=work.calls,
-            left_out=contents.left_out(others=work.others, calls=work.calls),
+            left_out=contents.left_out(others=work.others, calls=work.calls, is_colleague=subject.user_id is not None),
         )
         package.add("manifest.json", [manifest], about="")
 
@@ -253,6 +254,8 @@ def _add_call(work: _Work, package: Package, number: int, call_id: str, recorded
         package.add(f"{folder}/call.json", [contents.call_json(part, share)], about="The call, for programs")
     if recorded is None:
         entry.without.append("Sound: none was recorded.")
+    elif recorded.chunks.unfinished().exists():
+        entry.without.append("Sound: it is still being transcribed, so nobody knows yet what of it is to be masked.")
     else:
         _add_sound(work, package, folder, recorded, entry)
     return entry

@@ -75,6 +75,13 @@ def send(export_id: uuid.UUID) -> None:
     _broker.do(send_now, what="person export")
 
 
+def send_next() -> None:
+    """Tell the workers of the one that has waited longest behind another. One that was put off is for beat."""
+    following = PersonExport.objects.filter(state=ExportState.WAITING, attempts=0).order_by("requested_at").first()
+    if following is not None:
+        send(following.pk)
+
+
 def asked_of(export: PersonExport) -> Asked:
     """Whom the export is of. Raises UnknownSubject when they are gone by now."""
     return subjects.asked_of(

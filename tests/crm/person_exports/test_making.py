@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from audio import blobs, consents
+from audio.models import AudioChunk
 from calls import conversations, editing, opening
 from crm import forgotten
 from crm.audit import acts, sealing
@@ -30,12 +31,18 @@ from tests.person_exports import (
 )
 
 
-def sound_of(body):
-    """What a player hears: channels, seconds, and the loudest frequency of each channel."""
+def samples_of(body):
+    """What a player plays: samples of shape (channels, n), and how many make a second."""
     with av.open(io.BytesIO(body)) as file:
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
         rate, channels = file.streams.audio[0].rate, file.streams.audio[0].channels
-    samples = np.concatenate(frames, axis=1).reshape(channels, -1)
+    return np.concatenate(frames, axis=1).reshape(channels, -1), rate
+
+
+def sound_of(body):
+    """What a player hears: channels, seconds, and the loudest frequency of each channel."""
+    samples, rate = samples_of(body)
+    channels = len(samples)
     loudest = [float(np.argmax(np.abs(np.fft.rfft(one)))) * rate / len(one) for one in samples]
     return channels, samples.shape[1] / rate, loudest
 
@@ -115,11 +122,16 @@ def test_the_person_is_in_it_as_they_are_kept(officer, agent, ada, call):
     assert "digest" not in json.dumps(colleague)
 
 
-def test_what_is_masked_stays_masked(officer, agent, ada):
+def test_what_is_masked_stays_masked_and_is_silent(officer, agent, ada):
     record(agent, channels=2, words=(("Go on.", "agent"), ("My card is 4111 1111 1111 1111, please.", "client")))
     archive = made(officer, contact_id=ada.pk)
     assert "My card is" in everything(archive)
     assert "4111" not in everything(archive)
+    (samples,), rate = samples_of(archive.files["calls/0001/audio.mp3"])
+    # What she says begins at half a second, and its words have no times of their own.
+    before, within = samples[: int(0.3 * rate)], samples[int(0.6 * rate) : int(0.9 * rate)]
+    assert np.sqrt(np.mean(before**2)) > 0.1
+    assert np.sqrt(np.mean(within**2)) < 0.001
 
 
 def test_what_a_person_corrected_is_whose_they_say_it_is(officer, agent, ada, call):
@@ -137,6 +149,15 @@ def test_a_call_without_sound_and_one_that_was_deleted_are_there_too(officer, ag
     document = json.loads(archive.files["calls/0001/call.json"])
     assert (document["deleted"], document["summary"]) == (True, "Wrote to us.")
     assert archive.manifest["calls"][0]["without"] == ["Sound: none was recorded."]
+
+
+def test_sound_that_nobody_has_transcribed_yet_is_left_out_and_that_is_said(officer, ada, call):
+    AudioChunk.objects.filter(session=call).update(processing_status="pending")
+    archive = made(officer, contact_id=ada.pk)
+    assert "calls/0001/audio.mp3" not in archive.files
+    assert BY_CLIENT in archive.files["calls/0001/transcript.txt"].decode()
+    (without,) = archive.manifest["calls"][0]["without"]
+    assert "still being transcribed" in without
 
 
 def test_consents_figures_and_own_acts_are_in_it(officer, agent, ada, call):
