@@ -13,18 +13,19 @@ from crm.audit import sealing
 from crm.models import AuditEntry, HoldKind, LegalHold
 from crm.models.audit import AuditEntryQuerySet
 from metrics import person_keys
-from metrics.erasing import Subject
+from metrics.erasing import Share, Subject
 
 
 def entries(subject: Subject) -> AuditEntryQuerySet:
     """Audit entries that name them, or a thing of theirs, by our ids, as sealed ones do not.
 
-    Those of who runs the site are in a chain of no company.
+    A thing is theirs that goes as a whole; what stays of a call is somebody else's. What was done by who runs the site
+    is in a chain of no company.
     """
     whom = [] if subject.user_id is None else [f"person:{subject.user_id}"]
     whom += [] if subject.contact_id is None else [f"contact:{subject.contact_id}"]
-    whom += [f"recording:{session_id}" for session_id in subject.sessions]
-    whom += [f"call:{call_id}" for call_id in subject.calls]
+    whom += [f"recording:{session_id}" for session_id in subject.sessions_of(Share.WHOLE)]
+    whom += [f"call:{call_id}" for call_id in subject.calls_of(Share.WHOLE)]
     named = Q(subject__in=whom)
     if subject.user_id is not None:
         named |= Q(actor=person_keys.of_user(subject.user_id))
@@ -54,7 +55,7 @@ def admin_log(*, by: int | None = None, about: Collection[tuple[type[Model], Col
 
 def holds_that_are_over(subject: Subject) -> QuerySet[LegalHold]:
     """Lifted holds on them or on calls that were theirs alone: whom they name, and why, is said of nobody any more."""
-    wanted = Q(kind=HoldKind.CALL, call_id__in=list(subject.calls))
+    wanted = Q(kind=HoldKind.CALL, call_id__in=subject.calls_of(Share.WHOLE))
     if subject.user_id is not None:
         wanted |= Q(kind=HoldKind.USER, user_id=subject.user_id)
     if subject.contact_id is not None:

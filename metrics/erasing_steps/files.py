@@ -26,7 +26,7 @@ _NOTE: Final = "erasures:rewritten:{digest}"
 # An erasure that was begun and goes on later than this writes the files once more.
 NOTE_SECONDS: Final = 24 * 3600
 # A small Redis takes a tenth of a second, one of some gigabytes a minute.
-MOST_SECONDS: Final = 300.0
+MOST_SECONDS: Final = 120.0
 _LOOKS_EVERY_SECONDS: Final = 0.05
 _PATIENCE_SECONDS: Final = 5.0
 _LOG, _SNAPSHOT = "log", "snapshot"

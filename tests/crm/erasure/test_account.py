@@ -121,6 +121,20 @@ def test_acts_on_what_is_theirs_are_sealed_before_it_goes(dana, colleague):
     assert step.search(them) == 0
 
 
+def test_acts_on_what_stays_for_the_other_side_are_not_theirs(dana, colleague):
+    session = make_session(dana)
+    them = Subject(
+        dana.tenant_id, user_id=dana.pk, calls={session.call_id: Share.AGENT}, sessions={str(session.pk): Share.AGENT}
+    )
+    acts.write("call.read", actor=colleague, subject=f"call:{session.call_id}", via="web")
+    LegalHold.objects.create(
+        tenant=dana.tenant, kind=HoldKind.CALL, call_id=session.call_id, reason="Theirs", lifted_at=timezone.now()
+    )
+    session.delete()
+    step.erase(them)
+    assert (step.count(them), step.search(them), LegalHold.objects.count()) == (0, 0, 1)
+
+
 def test_an_account_stays_while_a_recording_is_still_theirs(dana, them):
     session = make_session(dana)
     tokens.issue(dana, name="program")
