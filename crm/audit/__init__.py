@@ -1,7 +1,9 @@
 """The audit log: who played, read, searched, exported, changed or erased what, so that nobody can quietly alter it.
 
 1. A view, a page, a consumer or an admin class names its act: `audits = "recording.watched"`, or one act a method,
-   `audits = {"GET": "recording.read"}`. `None` says that there is nothing worth an entry, and why in a comment.
+   `audits = {"GET": "recording.read"}`. Where one method may do one of several acts all are named, the usual first,
+   and the request's `act` says when it was another. `None` says that there is nothing worth an entry, and why in a
+   comment.
 2. The middleware (`crm/middleware.py`) and the guard of the sockets (`crm/sockets.py`) write an entry when the act
    has been done (`acts.write`). It is one row in PostgreSQL, with our ids; what cannot be written down is not shown.
 3. Every minute beat seals what has come in (`sealing.seal`): names and things get pseudonyms under the keys of the

@@ -24,7 +24,7 @@ _OF_A_FORM = {"made": "has_add_permission", "changed": "has_change_permission", 
 
 
 def declared():
-    return {door.act for door in access.doors() if door.act}
+    return {act for door in access.doors() for act in door.acts}
 
 
 def written_by_name():
