@@ -28,7 +28,9 @@ Whatever is stored by then can be heard as one file that one can seek in (`playb
 was measured along with it (`peaks.py`); both follow the manifest.
 
 What comes late for somebody who has been erased is dropped: whatever is written of a recording asks
-`sessions.refuse_forgotten` first, and gone is an answer.
+`sessions.refuse_forgotten` first, and gone is an answer. What is here of people is erased by `erasing/`, a whole
+recording or one side of it; it is closed first, and whoever writes locks its row (`sessions.lock`) and sees that. Sound
+that is older than its company keeps any goes by itself, and the transcript stays (`retention.py`).
 
 States move along the tables of `states.py`. The app imports `calls` and `metrics`, and no app above.
 """

@@ -4,7 +4,8 @@ Idempotency and content types live in the database; the store is trusted with by
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,13 @@ _NOT_GIVEN = "The object store did not give the chunk back."
 _NOT_THERE = {"404", "NoSuchKey", "NotFound"}
 # What a store says that does not tell which uploads are on their way, or knows the one no more.
 _NO_UPLOADS = {"404", "NoSuchUpload", "NotFound", "NotImplemented", "MethodNotAllowed"}
+_NO_VERSIONS = {"NotImplemented", "MethodNotAllowed"}
+_NOT_LISTED = "The object store did not list what it has."
+_NOT_REMOVED = "The object store did not remove what it was asked to."
+# What one request of S3 takes.
+MOST_ERASED = 1000
+# How many listings and removals go side by side; under the client's pool of connections.
+AT_ONCE = 16
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
@@ -46,9 +54,19 @@ class Sent:
     parts: tuple[dict[str, Any], ...]
 
 
-def key_of(base: str, index: int, extension: str) -> str:
-    """Where the chunk of a session lies whose keys begin with `base`."""
-    return f"{base}chunk_{index:04d}.{extension}"
+def key_of(base: str, index: int, extension: str, *, without: str = "") -> str:
+    """Where the chunk of a session lies whose keys begin with `base`; one `without` a side has a name of its own."""
+    return f"{base}chunk_{index:04d}{mark_of(without) if without else ''}.{extension}"
+
+
+def mark_of(without: str) -> str:
+    """What in a key tells that one side of the sound is silence."""
+    return f"_without_{without}"
+
+
+def prefix_of(session_id: object) -> str:
+    """What the keys of all objects of a session begin with."""
+    return f"{ROOT}{session_id}/"
 
 
 def create() -> None:
@@ -193,7 +211,7 @@ def listed(prefix: str = ROOT) -> Iterator[list[Listed]]:
         for page in _client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
             yield [Listed(one["Key"], one["Size"], one["LastModified"]) for one in page.get("Contents", ())]
     except (BotoCoreError, ClientError) as error:
-        raise StoreUnavailable("The object store did not list what it has.") from error
+        raise StoreUnavailable(_NOT_LISTED) from error
 
 
 def erase(key: str) -> None:
@@ -202,6 +220,119 @@ def erase(key: str) -> None:
         _client().delete_object(Bucket=_bucket(), Key=key)
     except (BotoCoreError, ClientError) as error:
         raise StoreUnavailable("The object store did not remove the chunk.") from error
+
+
+def count_all(prefixes: Iterable[str], *, keep: Collection[str] = ()) -> int:
+    """How much `erase_all` would remove."""
+    return sum(len(found) for found in _found(prefixes, frozenset(keep)))
+
+
+def erase_all(prefixes: Iterable[str], *, keep: Collection[str] = ()) -> int:
+    """Remove everything whose key begins with one of the prefixes, with all versions that the bucket keeps of it.
+
+    Of the keys to `keep` what lies there now stays. How much there was; again is the same as once. Raises
+    StoreUnavailable, and some of it may be gone then.
+    """
+    removed = 0
+    for found in _found(prefixes, frozenset(keep)):
+        for start in range(0, len(found), MOST_ERASED):
+            _erase_some(found[start : start + MOST_ERASED])
+        removed += len(found)
+    return removed
+
+
+def keys_of_all(prefixes: Iterable[str]) -> Iterator[str]:
+    """The key of everything that `erase_all` would remove, older versions among it."""
+    for found in _found(prefixes, frozenset()):
+        yield from (one.key for one in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Something that lies under a key, or lay there once; `version` is None where the bucket keeps none."""
+
+    key: str
+    version: str | None
+
+    def named(self) -> dict[str, str]:
+        return {"Key": self.key} if self.version is None else {"Key": self.key, "VersionId": self.version}
+
+
+def _found(prefixes: Iterable[str], keep: frozenset[str]) -> Iterator[list[_Content]]:
+    """What lies under some prefixes at a time, listed side by side."""
+    several = list(prefixes)
+    if not several:
+        return
+    listing = _versions if _lists_versions() else _latest
+    for start in range(0, len(several), MOST_ERASED):
+        some = several[start : start + MOST_ERASED]
+        if len(some) == 1:
+            yield listing(some[0], keep)
+            continue
+        with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="blobs") as threads:
+            found = list(threads.map(lambda prefix: listing(prefix, keep), some))
+        yield [one for contents in found for one in contents]
+
+
+def _lists_versions() -> bool:
+    """Whether the store can be asked for versions. Asked each time: a bucket may begin to keep them at any time."""
+    try:
+        _client().list_object_versions(Bucket=_bucket(), Prefix=ROOT, MaxKeys=1)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NO_VERSIONS:
+            return False
+        raise StoreUnavailable(_NOT_LISTED) from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(_NOT_LISTED) from error
+    return True
+
+
+def _latest(prefix: str, keep: frozenset[str]) -> list[_Content]:
+    return [_Content(one.key, None) for page in listed(prefix) for one in page if one.key not in keep]
+
+
+def _versions(prefix: str, keep: frozenset[str]) -> list[_Content]:
+    try:
+        pages = _client().get_paginator("list_object_versions").paginate(Bucket=_bucket(), Prefix=prefix)
+        return [one for page in pages for one in _of_page(page, keep)]
+    except (BotoCoreError, ClientError) as error:
+        raise StoreUnavailable(_NOT_LISTED) from error
+
+
+def _of_page(page: Any, keep: frozenset[str]) -> Iterator[_Content]:
+    for one in page.get("Versions", ()):
+        if "VersionId" not in one and not one["IsLatest"]:
+            # Google's store numbers versions in words of its own, and erases none by those of S3.
+            raise StoreUnavailable("The bucket keeps versions that cannot be erased. Let it keep none.")
+        if one["Key"] not in keep or not one["IsLatest"]:
+            yield _Content(one["Key"], one.get("VersionId"))
+    for marker in page.get("DeleteMarkers", ()):
+        yield _Content(marker["Key"], marker["VersionId"])
+
+
+def _erase_some(found: list[_Content]) -> None:
+    """At most MOST_ERASED, in one request where the store takes such."""
+    if not found:
+        return
+    try:
+        try:
+            wanted = {"Objects": [one.named() for one in found], "Quiet": True}
+            refused = _client().delete_objects(Bucket=_bucket(), Delete=wanted).get("Errors", [])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NO_VERSIONS:
+                raise
+            with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="blobs") as threads:
+                for _ in threads.map(_erase_one, found):
+                    pass
+            return
+    except (BotoCoreError, ClientError) as error:
+        raise StoreUnavailable(_NOT_REMOVED) from error
+    if any(one.get("Code") not in _NOT_THERE for one in refused):
+        raise StoreUnavailable(_NOT_REMOVED)
+
+
+def _erase_one(content: _Content) -> None:
+    _client().delete_object(Bucket=_bucket(), **content.named())
 
 
 def _pieces_of(key: str, **which: str) -> Iterator[bytes] | None:

@@ -23,13 +23,14 @@ from audio.errors import (
     BodyTooLarge,
     ChunkConflict,
     EmptyBody,
+    SoundRemoved,
     StoreUnavailable,
     UnknownSession,
     UploadInProgress,
     WrongDigest,
 )
 from audio.headers import LATEST_START_SECONDS, Declared
-from audio.models import AudioChunk, AudioSession
+from audio.models import AudioChunk, AudioSession, AudioSessionQuerySet
 from audio.states import UPLOAD_MOVES, JobKind, UploadStatus, sources
 from metrics import timings
 
@@ -49,9 +50,11 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
 
     Raises BadChunk, EmptyBody, BodyTooLarge, WrongDigest, NotAudio, NoAudio or TooLong and keeps nothing;
     ChunkConflict when other bytes are there already; ConsentRequired; UploadInProgress or StoreUnavailable when
-    sending it again a moment later will do; UnknownSession when the session, or whoever recorded it, has been erased.
+    sending it again a moment later will do; UnknownSession when the session, or whoever recorded it, has been erased;
+    SoundRemoved when the company does not keep the recording's sound any more.
     """
     sessions.refuse_forgotten(session)
+    sessions.refuse_without_sound(session)
     received_at = timezone.now()
     if not 0 <= index < sessions.MOST_CHUNKS:
         raise BadChunk(f"A chunk's index is from 0 to {sessions.MOST_CHUNKS - 1}.", fields={"index": [index]})
@@ -79,10 +82,29 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
     chunk_bytes.keep(chunk, body)
     try:
         return _acknowledge(session, chunk)
-    except (UnknownSession, AudioChunk.DoesNotExist):
-        # Erased while the object was on its way: nobody else knows that it is there.
-        blobs.erase(chunk.s3_key)
+    except (UnknownSession, SoundRemoved, AudioChunk.DoesNotExist) as refused:
+        _take_away(chunk)
+        if isinstance(refused, SoundRemoved):
+            raise
         raise UnknownSession(sessions.NOT_THERE.format(session_id=session.pk)) from None
+
+
+def _take_away(chunk: AudioChunk) -> None:
+    """Remove what was put for a recording that was erased, closed or lost its sound while the object was on its way.
+
+    Nobody else knows that it is there. An erasure of a side leaves rows, and must find none of an upload.
+    """
+    chunk_bytes.drop(chunk)
+    if not AudioChunk.objects.stored().filter(pk=chunk.pk, s3_key=chunk.s3_key).exists():
+        # Another upload of the same bytes may have been quicker; what a row tells of is the erasure's to remove.
+        blobs.erase(chunk.s3_key)
+    AudioChunk.objects.filter(
+        pk=chunk.pk, claimed_at=chunk.claimed_at, upload_status=UploadStatus.UPLOADING, session__in=_closed()
+    ).delete()
+
+
+def _closed() -> AudioSessionQuerySet:
+    return AudioSession.objects.exclude(erased_side="", sound_removed_at=None)
 
 
 def find(session: AudioSession, index: int) -> AudioChunk | None:
@@ -183,6 +205,7 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
         sessions.refuse_forgotten(session)
         now = timezone.now()
         session = sessions.lock(session)
+        sessions.refuse_without_sound(session)
         # As one that nobody has heard: its object may have been lost and come once more.
         acknowledged = still_ours.update(
             **progress.UNHEARD[JobKind.ANALYSIS],
@@ -250,7 +273,12 @@ def settle_claims() -> None:
         with progress.one_of_many("chunk", chunk.pk):
             body = blobs.get(chunk.s3_key)
             if body is not None and hashlib.sha256(body).hexdigest() == chunk.checksum:
-                _acknowledge(chunk.session, chunk)
+                try:
+                    _acknowledge(chunk.session, chunk)
+                except (UnknownSession, SoundRemoved):
+                    # Whoever put it died before it could be taken away.
+                    _take_away(chunk)
+                    log.info("session_gone", kind="chunk", id=str(chunk.pk))
             else:
                 AudioChunk.objects.filter(
                     pk=chunk.pk, claimed_at=chunk.claimed_at, upload_status=UploadStatus.UPLOADING

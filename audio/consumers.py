@@ -106,6 +106,13 @@ class SessionConsumer(Doorman):
         elif number > self.sent:
             await self._replay_or_reset(f"{epoch}-{self.sent}")
 
+    async def session_closed(self, event: dict[str, Any]) -> None:
+        """From the group: the recording is being erased, or a side of it, and what was shown is to be shown no more."""
+        if event["is_gone"]:
+            await self.close(protocol.CLOSE_FORBIDDEN)
+        else:
+            await self._send_snapshot(reset=True)
+
     async def _resume(self, seq: str) -> None:
         if self.is_blind:
             await self._send_snapshot(reset=True)

@@ -25,6 +25,12 @@ class PersonForgotten(UnknownSession):
     """Whoever recorded it has been erased; to whoever asks, there is no such session."""
 
 
+class SoundRemoved(AudioError):
+    """Its sound was removed because it was older than the company keeps any; what was said is there still."""
+
+    code = "sound_removed"
+
+
 class UnknownChunk(AudioError):
     code = "unknown_chunk"
 
@@ -137,6 +143,12 @@ class EventsAway(RetryableAudioError):
     """What has happened in sessions lately cannot be read for a moment."""
 
     code = "events_away"
+
+
+class StateAway(RetryableAudioError):
+    """What a Redis holds of recordings can be neither counted nor removed for a moment."""
+
+    code = "state_away"
 
 
 class TooManyUploads(RetryableAudioError):

@@ -53,6 +53,20 @@ def recording_changed(tenant_id: int, session_id: str) -> None:
     _announcements.do(send, what="recording_changed")
 
 
+def session_closed(tenant_id: int, session_id: str, *, is_gone: bool) -> None:
+    """Tell who watches a recording that it, or a side of it, is erased; never raises, never hangs.
+
+    Sockets on one that is gone are closed. Nothing is appended to its stream.
+    """
+
+    def send() -> None:
+        message = {"type": "session.closed", "is_gone": is_gone}
+        lanes.run(get_channel_layer().group_send(group_of(session_id), message))
+
+    _announcements.do(send, what="session_closed")
+    recording_changed(tenant_id, session_id)
+
+
 def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> None:
     """Keep at hand how a recording stands; best effort, never raises, never hangs."""
     _announcements.do(lambda: live_state.note_session(session_id, standing), what="session")

@@ -9,7 +9,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ import structlog
 from django.conf import settings
 from redis.commands.core import Script
 
-from audio.errors import EventsAway
+from audio.errors import EventsAway, StateAway
 from metrics.redis_clients import connected
 
 log = structlog.get_logger("earshot.live_state")
@@ -37,6 +37,8 @@ RATE_SECONDS = 60
 PATIENCE_SECONDS = 0.25
 READING_SECONDS = 1.0
 REST_SECONDS = 1.0
+# Of what is erased, so many keys go in one command; a scan looks at so many at a time.
+_AT_ONCE = 5000
 CONNECTIONS_KEY = "ws:sessions"
 SEEN_KEY = "ws:seen"
 
@@ -186,20 +188,55 @@ def count_upload(user_id: int) -> tuple[int, int] | None:
     return count, max(seconds, 1)
 
 
-def forget_uploads(user_id: int) -> int:
-    """Count the user's uploads anew; how many counts there were. Raises EventsAway."""
-    try:
-        return _client().delete(RATE_KEY.format(user_id=user_id))
-    except redis.RedisError as error:
-        raise EventsAway("Redis does not answer.") from error
+def count_kept(session_ids: Collection[str]) -> int:
+    """How many keys there are of these sessions. Raises StateAway."""
+    with _certain():
+        return sum(int(_client().exists(*some)) for some in _some(_keys_of_all(session_ids)))
+
+
+def erase_kept(session_ids: Collection[str]) -> int:
+    """Forget the events of these sessions and how they stood; how many keys there were. Raises StateAway."""
+    with _certain():
+        return sum(int(_client().unlink(*some)) for some in _some(_keys_of_all(session_ids)))
+
+
+def sessions_kept() -> Iterator[str]:
+    """The id of a session for each key that tells of one, by looking at every key there is. Raises StateAway."""
+    with _certain():
+        for key in _client().scan_iter(match="audio:*", count=_AT_ONCE):
+            yield from key.decode().split(":")[2:3]
+
+
+def sockets_of(session_ids: Collection[str]) -> dict[str, str]:
+    """Connection → session, of the sockets that watch one of these. Raises StateAway."""
+    wanted = frozenset(session_ids)
+    with _certain():
+        watching = cast("dict[bytes, bytes]", _client().hgetall(CONNECTIONS_KEY))
+    told = {connection.decode(): session_id.decode() for connection, session_id in watching.items()}
+    return {connection: session_id for connection, session_id in told.items() if session_id in wanted}
+
+
+def drop_sockets(connection_ids: Collection[str]) -> int:
+    """Forget these sockets; how many of them were known. Raises StateAway."""
+    if not connection_ids:
+        return 0
+    with _certain():
+        pipeline = _client().pipeline(transaction=True)
+        pipeline.hdel(CONNECTIONS_KEY, *connection_ids)
+        pipeline.zrem(SEEN_KEY, *connection_ids)
+        return cast("int", pipeline.execute()[0])
 
 
 def has_uploads(user_id: int) -> bool:
-    """Whether uploads of the user are counted at this moment. Raises EventsAway."""
-    try:
+    """Whether uploads of the user are counted at this moment. Raises StateAway."""
+    with _certain():
         return bool(_client().exists(RATE_KEY.format(user_id=user_id)))
-    except redis.RedisError as error:
-        raise EventsAway("Redis does not answer.") from error
+
+
+def forget_uploads(user_id: int) -> int:
+    """Count the user's uploads anew; how many counts there were. Raises StateAway."""
+    with _certain():
+        return int(_client().delete(RATE_KEY.format(user_id=user_id)))
 
 
 def epoch_of(seq: str) -> str:
@@ -254,6 +291,26 @@ def check() -> list[str]:
 
 def _keys_of(session_id: str) -> list[str]:
     return [STREAM_KEY.format(session_id=session_id), LINE_KEY.format(session_id=session_id)]
+
+
+def _keys_of_all(session_ids: Collection[str]) -> list[str]:
+    return [
+        key for session_id in session_ids for key in (*_keys_of(session_id), SESSION_KEY.format(session_id=session_id))
+    ]
+
+
+def _some(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]
+
+
+@contextmanager
+def _certain() -> Iterator[None]:
+    """For who erases: what cannot be asked now is not taken for nothing."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StateAway("Redis is out of reach for a moment. Try again.") from error
 
 
 @contextmanager

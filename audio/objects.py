@@ -29,7 +29,7 @@ log = structlog.get_logger("earshot.objects")
 LOST = "Its object was lost from the store. Its sender has to send it again."
 # So many rows are read at a time.
 MOST_AT_ONCE = 200
-_KEY = re.compile(r"audio/([0-9a-f-]{36})/chunk_\d{4,}\.\w+\Z")
+_KEY = re.compile(r"audio/([0-9a-f-]{36})/chunk_\d{4,}\w*\.\w+\Z")
 
 
 class Finding(StrEnum):
@@ -135,7 +135,8 @@ def _next(chunks: AudioChunkQuerySet, after: uuid.UUID | None) -> AudioChunkQuer
 
 def _give_back(chunk: AudioChunk, body: bytes) -> bool:
     blobs.put(chunk.s3_key, body, content_type=chunk.content_type)
-    if not AudioChunk.objects.filter(pk=chunk.pk).exists():
+    as_it_was = AudioChunk.objects.filter(pk=chunk.pk, s3_key=chunk.s3_key, stored_checksum=chunk.stored_checksum)
+    if not as_it_was.filter(session__erased_side="", session__sound_removed_at=None).exists():
         # Erased while the object was on its way back: nobody else knows that it is there.
         blobs.erase(chunk.s3_key)
         return False
@@ -146,6 +147,8 @@ def _take_back(chunk: AudioChunk) -> None:
     """The object of a chunk that was lost is there again."""
     with transaction.atomic():
         session = sessions.lock(chunk.session)
+        if session.sound_removed_at is not None:
+            return
         AudioChunk.objects.filter(pk=chunk.pk, upload_status=UploadStatus.FAILED).update(
             upload_status=UploadStatus.UPLOADED, error=""
         )
@@ -155,6 +158,8 @@ def _take_back(chunk: AudioChunk) -> None:
 def _owe_again(chunk: AudioChunk) -> bool:
     with transaction.atomic():
         session = sessions.lock(chunk.session)
+        if session.sound_removed_at is not None:
+            return False
         lost = AudioChunk.objects.filter(
             pk=chunk.pk,
             stored_checksum=chunk.stored_checksum,

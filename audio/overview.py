@@ -35,7 +35,9 @@ MOST_ROWS: Final = 2000
 RECENT_CHUNKS: Final = 3
 
 _NO_OUTLINE = Outline("", None, ())
-_GOES_ON = Q(status=SessionStatus.RECORDING) | Q(status=SessionStatus.PROCESSING, total_chunks__gt=F("chunk_count"))
+_GOES_ON = Q(erased_side="") & (
+    Q(status=SessionStatus.RECORDING) | Q(status=SessionStatus.PROCESSING, total_chunks__gt=F("chunk_count"))
+)
 
 
 class Person(TypedDict):

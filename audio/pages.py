@@ -39,11 +39,12 @@ class SessionPage(DetailView[AudioSession]):
             raise Http404(unknown.message) from unknown
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        user = cast("Any", self.request.user)
+        user, session = cast("Any", self.request.user), self.object
+        is_kept = session.sound_removed_at is None
         return super().get_context_data(
-            may_retry=user.may("recordings.retry"),
+            may_retry=is_kept and not session.is_closed and user.may("recordings.retry"),
             may_hear_originals=user.may("recordings.hear_originals"),
-            has_sound=self.object.chunks.stored().exists(),
+            has_sound=is_kept and session.chunks.stored().exists(),
             **context,
         )
 

@@ -35,7 +35,7 @@ log = structlog.get_logger("earshot.peaks")
 # More than any screen is wide.
 MOST_POINTS: Final = 8000
 # Of those that a worker makes after the fact it is told once, and again when it has not moved for so long.
-_KEY = "peaks:{session_id}"
+KEY = "peaks:{session_id}"
 _PATIENCE_SECONDS = 60
 _BEING_HEARD = (ProcessingStatus.PENDING, ProcessingStatus.PROCESSING)
 
@@ -120,7 +120,7 @@ def _stretches(session: AudioSession, spans: list[Span]) -> tuple[list[Measured]
         if bins is not None:
             stretches.append(Measured(span.start, span.end, bins))
         elif decoded:
-            to_be_made = True
+            to_be_made = not session.is_closed and session.sound_removed_at is None
         elif status in _BEING_HEARD:
             to_be_measured = True
     if to_be_made:
@@ -130,7 +130,7 @@ def _stretches(session: AudioSession, spans: list[Span]) -> tuple[list[Measured]
 
 def order(session: AudioSession) -> None:
     """Have a worker measure what was heard before there were peaks; best effort."""
-    key = _KEY.format(session_id=session.pk)
+    key = KEY.format(session_id=session.pk)
     if cache.get(key) is not None:
         return
     cache.put(key, b"ordered", life_seconds=_PATIENCE_SECONDS)
@@ -142,13 +142,15 @@ def order(session: AudioSession) -> None:
 
 
 def unmeasured() -> AudioChunkQuerySet:
-    """Chunks that were heard and have no peaks."""
-    return AudioChunk.objects.stored().filter(decoded_seconds__gt=0, peaks=None)
+    """Chunks that were heard and have no peaks, and whose sound may still be read."""
+    return AudioChunk.objects.stored().filter(
+        decoded_seconds__gt=0, peaks=None, session__erased_side="", session__sound_removed_at=None
+    )
 
 
 def make_for(session_id: uuid.UUID) -> None:
     """Measure what was not, of one recording. What has been erased is no news; while a store is away the rest waits."""
-    key = _KEY.format(session_id=session_id)
+    key = KEY.format(session_id=session_id)
     try:
         for _ in make(unmeasured().filter(session=session_id)):
             cache.put(key, b"being made", life_seconds=_PATIENCE_SECONDS)

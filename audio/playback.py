@@ -69,8 +69,10 @@ class Recording:
     def of(cls, session: AudioSession, *, originals: bool = False) -> "Recording":
         """With silence for what is masked, but for `originals`, which is for those alone who may hear them.
 
-        Raises NothingRecorded when no chunk is stored, and what `calls` raises when it cannot tell what is masked.
+        Raises NothingRecorded when no chunk is stored, SoundRemoved when the sound is not kept any more, and what
+        `calls` raises when it cannot tell what is masked.
         """
+        sessions.refuse_without_sound(session)
         manifest = sessions.manifest_of(session)
         if not manifest.spans:
             raise NothingRecorded("Nothing of this recording is stored yet.")

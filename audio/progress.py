@@ -103,15 +103,19 @@ def try_again(chunk: AudioChunk, *, stage: str | None = None) -> None:
     """Hear a chunk again, at a person's wish: from the start, or from a stage on, with all that hangs on it.
 
     What the sound itself tells hangs together, so that its stages are run again together. Raises ChunkBusy unless the
-    chunk's hearing has ended.
+    chunk's hearing has ended, SoundRemoved when it takes sound that is not kept any more.
     """
     session = chunk.session
     with transaction.atomic():
         sessions.refuse_forgotten(session)
-        sessions.lock(session)
+        session = sessions.lock(session)
         kind = KIND_OF_STAGE[stage] if stage else JobKind.ANALYSIS
-        # Of what has never been measured nothing can be made.
-        _hear_again(chunk, kind if ChunkSignal.objects.filter(chunk=chunk).exists() else JobKind.ANALYSIS)
+        if not ChunkSignal.objects.filter(chunk=chunk).exists():
+            # Of what has never been measured nothing can be made.
+            kind = JobKind.ANALYSIS
+        if kind != JobKind.INTERPRETATION:
+            sessions.refuse_without_sound(session)
+        _hear_again(chunk, kind)
         sessions.settle(session)
 
 

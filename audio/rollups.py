@@ -77,7 +77,7 @@ def make_for(session_id: uuid.UUID) -> None:
 
 
 def make(session: AudioSession) -> RollUp:
-    """Work the figures out of the rows and of the call, and keep them."""
+    """Work the figures out of the rows and of the call, and keep them; not of a recording that is closed."""
     analysed = Q(analysed_at__isnull=False)
     speaking = F("voice_activity_ratio") * F("duration_seconds")
     rows = session.chunks.stored().aggregate(
@@ -104,6 +104,9 @@ def make(session: AudioSession) -> RollUp:
         total_suspicious_score=round(rows["suspicion"], 3),
     )
     cache.put(_key(session.pk), orjson.dumps(found), life_seconds=LIFE_SECONDS)
+    if not AudioSession.objects.filter(pk=session.pk, erased_side="").exists():
+        # Asked after it has been put: an erasure that closes the recording later finds it.
+        cache.drop(_key(session.pk))
     return found
 
 

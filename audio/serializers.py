@@ -151,6 +151,8 @@ class SessionInListSerializer(serializers.ModelSerializer[AudioSession]):
             "s3_base_key",
             "channels",
             "metadata",
+            "erased_side",
+            "sound_removed_at",
             "created_at",
             "updated_at",
         )

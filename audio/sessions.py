@@ -13,10 +13,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audio import forgotten, live, manifest, rollups, speakers, suspicion
-from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, UnknownSession
+from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, SoundRemoved, UnknownSession
 from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
 from audio.models import AudioSession, AudioSessionQuerySet
-from audio.states import ENDED, SESSION_MOVES, GapCause, ProcessingStatus, SessionStatus, sources
+from audio.states import ENDED, SESSION_MOVES, ErasedSide, GapCause, ProcessingStatus, SessionStatus, sources
 from calls import conversations, opening
 from calls import live as calls_live
 from calls.errors import CallTaken
@@ -24,6 +24,8 @@ from calls.errors import CallTaken
 log = structlog.get_logger("earshot.sessions")
 
 NOT_THERE = "There is no recording session {session_id} that you may see."
+SOUND_REMOVED = "Its sound was removed because it is older than your company keeps any. The transcript is here still."
+CLOSED = "Its recording was ended before it was heard."
 # Three and a half days of thirty-second chunks.
 MOST_CHUNKS = 10_000
 # A session that ought to have ended by now is settled by the sweep, so many at a time.
@@ -88,6 +90,12 @@ def start(
     return session, True
 
 
+def refuse_without_sound(session: AudioSession) -> None:
+    """Raises SoundRemoved for a recording whose sound the company does not keep any more."""
+    if session.sound_removed_at is not None:
+        raise SoundRemoved(SOUND_REMOVED)
+
+
 def find(user: Any, session_id: uuid.UUID) -> AudioSession:
     """A session that this user may see; raises UnknownSession for any other."""
     session = AudioSession.objects.visible_to(user).filter(pk=session_id).first()
@@ -97,11 +105,12 @@ def find(user: Any, session_id: uuid.UUID) -> AudioSession:
 
 
 def refuse_forgotten(session: AudioSession) -> None:
-    """Raises PersonForgotten when whoever recorded the session has been erased.
+    """Raises PersonForgotten when whoever recorded the session has been erased, or a side of the recording.
 
-    Within a transaction that writes of the session, before it locks anything: nobody is forgotten until it ends.
+    Within a transaction that writes of the session, before it locks anything: nobody is forgotten until it ends. That
+    the recording has been closed meanwhile is seen by who locks it.
     """
-    if forgotten.is_forgotten(session.tenant_id, session.person_key):
+    if session.is_closed or forgotten.is_forgotten(session.tenant_id, session.person_key):
         raise PersonForgotten(NOT_THERE.format(session_id=session.pk))
 
 
@@ -170,6 +179,30 @@ def complete_with_what_is_there(session: AudioSession) -> AudioSession:
     session = settle(session)
     announce_change(session)
     return session
+
+
+def close(session: AudioSession, *, side: ErasedSide) -> bool:
+    """End a recording for good, of which a side is to be erased; whatever comes for it from then on is refused.
+
+    What has not been heard by then stays unheard. Whether it had gone on. Raises UnknownSession when it is gone.
+    """
+    with transaction.atomic():
+        session = lock(session, also_closed=True)
+        session.erased_side = side
+        session.save(update_fields=["erased_side"])
+        if session.status in ENDED:
+            return False
+        now = timezone.now()
+        session.chunks.unfinished().update(processing_status=ProcessingStatus.FAILED, error=CLOSED, processed_at=now)
+        whole = manifest_of(session)
+        if whole.owed or session.total_chunks is None:
+            _count_as_left(session)
+            whole = manifest_of(session)
+        session.verdict_state = whole.state
+        session.save(update_fields=["verdict_state"])
+        _end(session, whole)
+    log.info("session_closed", session_id=str(session.pk))
+    return True
 
 
 def _count_as_left(session: AudioSession) -> None:
@@ -293,13 +326,14 @@ def _keep_at_hand(session: AudioSession) -> None:
     )
 
 
-def lock(session: AudioSession) -> AudioSession:
-    """The session as it is now, for this transaction alone; raises UnknownSession when it has been erased.
+def lock(session: AudioSession, *, also_closed: bool = False) -> AudioSession:
+    """The session as it is now, for this transaction alone; raises UnknownSession when it has been erased or closed.
 
-    Whoever changes a session, its chunks or their jobs begins with it, so that no two wait for each other.
+    Whoever changes a session, its chunks or their jobs begins with it, so that no two wait for each other. One that is
+    closed is changed by its erasure alone.
     """
     now = AudioSession.objects.select_for_update(no_key=True).filter(pk=session.pk).first()
-    if now is None:
+    if now is None or (now.is_closed and not also_closed):
         raise UnknownSession(NOT_THERE.format(session_id=session.pk))
     return now
 

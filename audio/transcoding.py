@@ -17,7 +17,7 @@ from audio import blobs, chunk_bytes, jobs, opus, progress, sessions
 from audio.analysis import decoding
 from audio.analysis.stages import Pipeline
 from audio.containers import OGG, WEBM, Container
-from audio.errors import StoreUnavailable, Undecodable
+from audio.errors import StoreUnavailable, Undecodable, UnknownSession
 from audio.models import AnalysisJob, AudioChunk
 
 log = structlog.get_logger("earshot.transcoding")
@@ -49,21 +49,27 @@ def transcode(job: AnalysisJob) -> None:
     blobs.put(key, body, content_type=target.content_type)
     if blobs.digest_of(key) != checksum:
         raise StoreUnavailable("The object store gave other bytes back than it was given.")
-    with transaction.atomic():
-        sessions.refuse_forgotten(chunk.session)
-        sessions.lock(chunk.session)
-        if not jobs.complete(job):
-            return
-        changed = progress.change(
-            chunk,
-            pipeline.results,
-            s3_key=key,
-            content_type=target.content_type,
-            codec=CODEC,
-            stored_checksum=checksum,
-            compressed_size_bytes=len(body),
-            compression_ratio=round(chunk.file_size_bytes / len(body), 3),
-        )
+    try:
+        with transaction.atomic():
+            sessions.refuse_forgotten(chunk.session)
+            sessions.lock(chunk.session)
+            if not jobs.complete(job):
+                return
+            changed = progress.change(
+                chunk,
+                pipeline.results,
+                s3_key=key,
+                content_type=target.content_type,
+                codec=CODEC,
+                stored_checksum=checksum,
+                compressed_size_bytes=len(body),
+                compression_ratio=round(chunk.file_size_bytes / len(body), 3),
+            )
+    except (UnknownSession, AudioChunk.DoesNotExist):
+        # Erased while it was being made: nobody else knows that it is there.
+        if not AudioChunk.objects.filter(pk=chunk.pk, s3_key=key).exists():
+            blobs.erase(key)
+        raise
     chunk_bytes.drop(chunk)
     blobs.erase(chunk.s3_key)
     log.info(

@@ -15,6 +15,7 @@ from django.core import signing
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from audio import sessions
 from audio.models import AudioSession
 
 PREFIX = "up_"  # Lets people and secret scanners recognise one.
@@ -44,7 +45,11 @@ class UploadToken:
 
 
 def issue(user: Any, session: AudioSession, *, first_issued_at: datetime | None = None) -> UploadToken:
-    """A token for this user and recording; `first_issued_at` when it takes the place of an older one."""
+    """A token for this user and recording; `first_issued_at` when it takes the place of an older one.
+
+    Raises PersonForgotten when the recording takes nothing in any more.
+    """
+    sessions.refuse_forgotten(session)
     now = timezone.now().replace(microsecond=0)
     first = first_issued_at or now
     told = [str(session.pk), user.pk, int(first.timestamp()), int(now.timestamp()), _seal_of(user)]

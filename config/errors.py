@@ -22,6 +22,7 @@ log = structlog.get_logger("earshot.errors")
 
 STATUS: dict[type[Exception], HTTPStatus] = {
     audio.UnknownSession: HTTPStatus.NOT_FOUND,
+    audio.SoundRemoved: HTTPStatus.GONE,
     audio.UnknownChunk: HTTPStatus.NOT_FOUND,
     audio.SessionConflict: HTTPStatus.CONFLICT,
     audio.ChunksOwed: HTTPStatus.CONFLICT,

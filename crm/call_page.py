@@ -189,7 +189,7 @@ def _recording(session: AudioSession | None, whole: manifest.Manifest | None) ->
         session_id=str(session.pk),
         channels=session.channels,
         duration=round(whole.duration, 3),
-        has_sound=bool(whole.spans),
+        has_sound=bool(whole.spans) and session.sound_removed_at is None,
     )
 
 

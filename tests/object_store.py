@@ -1,15 +1,18 @@
 """A small object store that keeps versions, as that of the tests does not, and that a test can look into.
 
-GET, PUT, DELETE, a listing of names, and one of versions, two to a page, as S3's own documentation describes them.
+GET, PUT, DELETE of one and of several, a listing of names, and one of versions, two to a page, as S3's own
+documentation describes them.
 """
 
 import itertools
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
+from audio import blobs
 from metrics import archive
 
 _versions = itertools.count(1)
@@ -17,6 +20,7 @@ _versions = itertools.count(1)
 
 class VersionedStore(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    takes_several = True
     kept: list  # [name, version, content], newest first; content is None for a delete marker
 
     def do_PUT(self):
@@ -42,6 +46,19 @@ class VersionedStore(BaseHTTPRequestHandler):
         else:
             self.kept.insert(0, (self._name, f"v{next(_versions)}", None))
         self._answer(204)
+
+    def do_POST(self):
+        """Several at once: `?delete`, each perhaps with a version."""
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if not self.takes_several:
+            return self._answer(501, b"<Error><Code>NotImplemented</Code></Error>")
+        for one in re.findall("<Object>(.*?)</Object>", asked):
+            name, version = (re.search(f"<{tag}>(.*?)</{tag}>", one) for tag in ("Key", "VersionId"))
+            if version:
+                self.kept[:] = [kept for kept in self.kept if kept[1] != version[1]]
+            else:
+                self.kept.insert(0, (unescape(name[1]), f"v{next(_versions)}", None))
+        return self._answer(200, b"<DeleteResult></DeleteResult>")
 
     def _listing(self, query):
         matching = [one for one in self.kept if one[0].startswith(query["prefix"][0])]
@@ -80,18 +97,27 @@ class VersionedStore(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
 def in_place_of_the_archive(settings, store):
     """The class of a store that has `kept` of its own answers as the archive."""
+    return _in_place_of("archive", archive._client, settings, store)
+
+
+def in_place_of_the_recordings(settings, store):
+    """The same for the store of recordings."""
+    return _in_place_of("recordings", blobs._client, settings, store)
+
+
+@contextmanager
+def _in_place_of(alias, client, settings, store):
     server = ThreadingHTTPServer(("127.0.0.1", 0), store)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    there = settings.STORAGES["archive"]
+    there = settings.STORAGES[alias]
     options = {**there["OPTIONS"], "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
-    archive._client.cache_clear()
-    settings.STORAGES = {**settings.STORAGES, "archive": {**there, "OPTIONS": options}}
+    client.cache_clear()
+    settings.STORAGES = {**settings.STORAGES, alias: {**there, "OPTIONS": options}}
     try:
         yield
     finally:
-        archive._client.cache_clear()
+        client.cache_clear()
         server.shutdown()
         server.server_close()

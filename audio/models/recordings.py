@@ -138,17 +138,23 @@ class AudioSession(models.Model):
         """Whose recording it is, to the keyring and the registers of the forgotten; no user of ours has the id 0."""
         return person_keys.of_user(self.user_id or 0)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken in, because it, or a side of it, is being erased or has been."""
+        return bool(self.erased_side)
+
 
 class AudioChunkQuerySet(models.QuerySet["AudioChunk"]):
     def stored(self) -> "AudioChunkQuerySet":
         return self.filter(upload_status=UploadStatus.UPLOADED)
 
     def looked_after(self, *, also_lost: str | None) -> "AudioChunkQuerySet":
-        """The stored ones; with the error of those whose objects were lost, these too."""
+        """The stored ones; with the error of those whose objects were lost, these too. None whose sound was removed."""
         stored = Q(upload_status=UploadStatus.UPLOADED)
+        kept = self.filter(session__sound_removed_at=None)
         if also_lost is None:
-            return self.filter(stored)
-        return self.filter(stored | Q(upload_status=UploadStatus.FAILED, error=also_lost))
+            return kept.filter(stored)
+        return kept.filter(stored | Q(upload_status=UploadStatus.FAILED, error=also_lost))
 
     def unfinished(self) -> "AudioChunkQuerySet":
         return self.stored().filter(processing_status__in=[ProcessingStatus.PENDING, ProcessingStatus.PROCESSING])

@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audio import gaps, objects, progress, sessions, sockets
-from audio.errors import ChunkBusy, SessionConflict, StoreUnavailable, UnknownSession
+from audio.errors import ChunkBusy, SessionConflict, SoundRemoved, StoreUnavailable, UnknownSession
 from audio.manifest import Gap
 from audio.models import AnalysisJob, AudioChunk, AudioChunkQuerySet, AudioSession, RecordingGap
 from audio.objects import Finding
@@ -138,6 +138,7 @@ class OfRecordings(TenantScoped):
             processing_status__in=[ProcessingStatus.COMPLETED, ProcessingStatus.FAILED]
         )
         again: Counter[uuid.UUID] = Counter()
+        without_sound = 0
         left = self.chunks_of(chosen).unfinished().count()
         meant = list(ended.select_related("session")[: MOST_ANALYSED_AGAIN + 1])
         for chunk in meant[:MOST_ANALYSED_AGAIN]:
@@ -146,12 +147,17 @@ class OfRecordings(TenantScoped):
                 again[chunk.session_id] += 1
             except ChunkBusy:
                 left += 1
+            except SoundRemoved:
+                without_sound += 1
             except UnknownSession:
                 continue
         self.write_down_of("analysed_again", request, again)
         self.message_user(request, f"{again.total()} sent to the workers again.", messages.SUCCESS)
         if left:
             self.message_user(request, f"{left} left alone: still being worked on.", messages.WARNING)
+        if without_sound:
+            told = f"{without_sound} left alone: their sound was removed because of its age."
+            self.message_user(request, told, messages.WARNING)
         if len(meant) > MOST_ANALYSED_AGAIN:
             self.message_user(
                 request, f"At most {MOST_ANALYSED_AGAIN} at once. Choose the rest again.", messages.WARNING
@@ -237,6 +243,7 @@ class SessionAdmin(OfRecordings):
         "call",
         "watched_by",
         "on_page",
+        "erased",
     )
     actions = ("analyse_again", "complete_now", "verify_objects")
 
@@ -326,8 +333,14 @@ class SessionAdmin(OfRecordings):
 
     @admin.display(description="Sound")
     def player(self, session: AudioSession) -> SafeString:
+        if session.sound_removed_at is not None:
+            return format_html("Removed on {} because of its age", f"{session.sound_removed_at:%Y-%m-%d}")
         address = reverse("session-detail", args=[session.pk])
         return format_html('<audio controls preload="none" src="{}/audio"></audio>', address)
+
+    @admin.display(description="Erased")
+    def erased(self, session: AudioSession) -> str:
+        return f"The {session.erased_side}'s side has been erased" if session.erased_side else "–"
 
     @admin.display(description="Chunks")
     def chunks(self, session: AudioSession) -> SafeString:

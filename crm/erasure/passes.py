@@ -16,7 +16,7 @@ def count(subject: Subject) -> int:
 
 
 def erase(subject: Subject, *, progress: Progress = untold) -> int:
-    """Raises RetryableDeskError or EventsAway while Redis is away."""
+    """Raises RetryableDeskError or StateAway while Redis is away."""
     if subject.user_id is None:
         return 0
     # Whoever redeems one at this very moment comes in by nothing.

@@ -51,7 +51,7 @@ class CallPage(DeskPage, TemplateView):
             back=_back(),
             speeds=SPEEDS,
             session=session,
-            has_sound=session is not None and session.chunks.stored().exists(),
+            has_sound=session is not None and session.sound_removed_at is None and session.chunks.stored().exists(),
             **context,
         )
 

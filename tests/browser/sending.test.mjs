@@ -147,6 +147,14 @@ test("a server that says how long to wait is heeded", async () => {
   assert.deepEqual(stored, [0]);
 });
 
+for (const status of [404, 410]) {
+  test(`a recording that takes nothing any more (${status}) is said to be gone, and nothing is thrown away`, async () => {
+    const { sender, keeping } = await senderWith({ chunks: [0], answers: { chunk: { status, answer: {}, retryAfter: 0 } } });
+    assert.equal(sender.trouble, "gone");
+    assert.equal((await keeping.chunks("s")).length, 1);
+  });
+}
+
 test("a token that expired is renewed once, whoever noticed", async () => {
   let isFresh = false;
   const answers = {

@@ -82,7 +82,7 @@ function show(next) {
     part("tally").textContent = tally(state);
     showDuration(part("duration"), storedSeconds(state));
   }
-  if (SOUNDING.some((key) => state[key] !== before[key])) player.show(state);
+  if (hasSound(state) && SOUNDING.some((key) => state[key] !== before[key])) player.show(state);
   if (TRANSCRIBED.some((key) => state[key] !== before[key])) {
     part("draft").hidden = !isDraft(state.segments);
     part("guessed").hidden = !isGuessingSpeakers(state.segments);
@@ -93,7 +93,7 @@ function show(next) {
 }
 
 function showWaveform(before) {
-  if (!state.chunks.length) return;
+  if (!hasSound(state)) return;
   const isNew = waveform === null;
   waveform ??= new Waveform({
     box: part("waveform"),
@@ -116,6 +116,11 @@ function showWaveform(before) {
   if (mayBeAnother && drawnFrom(state) !== drawnFrom(before)) waveform.refresh();
 }
 
+/** The sound of old recordings may have been removed; their chunks are there still. */
+function hasSound({ session, chunks }) {
+  return chunks.length > 0 && !session.sound_removed_at;
+}
+
 /** What there is to be drawn: the sound, as far as it has been measured. */
 function drawnFrom(state) {
   return `${soundOf(state)} ${state.chunks.filter((chunk) => chunk.analysed_at).length}`;
@@ -129,6 +134,9 @@ function showState() {
     badge.dataset.state = status;
     badge.replaceChildren(icon(STATE_ICONS[status]), element("span", { textContent: word }));
   }
+  const { erased_side: side } = state.session;
+  part("erased").hidden = !side;
+  part("erased").textContent = side ? `The ${side}'s side has been erased.` : "";
   showVerdict();
   line.show();
 }

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from audio import progress
-from audio.errors import ChunkBusy, UnknownSession
+from audio.errors import ChunkBusy, SoundRemoved, UnknownSession
 from audio.models import AudioChunk, AudioChunkQuerySet, AudioSession
 from audio.states import KIND_OF_STAGE, ProcessingStatus
 from crm.audit import acts
@@ -119,8 +119,8 @@ def _send(meant: AudioChunkQuerySet, bars: Progress, count: int, *, stage: str |
                     via="command",
                     tenant_id=chunk.session.tenant_id,
                 )
-        except (ChunkBusy, UnknownSession):
-            # Somebody else was quicker, or it has been erased meanwhile.
+        except (ChunkBusy, SoundRemoved, UnknownSession):
+            # Somebody else was quicker, or it has been erased meanwhile, or is too old to be heard again.
             pass
         bars.advance(sending)
     return sent

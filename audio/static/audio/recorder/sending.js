@@ -9,6 +9,8 @@ import { LONGEST_WAIT_MS, backoff } from "../connection.js";
 const AT_ONCE = 3;
 const UNAUTHORISED = new Set([401, 403]);
 const PASSING = new Set([408, 425, 429]);
+// The recording is not there any more, or takes no sound any more.
+const GONE = new Set([404, 410]);
 
 export class Sender {
   /**
@@ -201,7 +203,7 @@ export class Sender {
     const code = answer.error?.code;
     if (code === "consent_required") this.#wait("consent", LONGEST_WAIT_MS);
     else if (UNAUTHORISED.has(status)) this.#unauthorised();
-    else if (status === 404) this.#wait("gone", LONGEST_WAIT_MS);
+    else if (GONE.has(status)) this.#wait("gone", LONGEST_WAIT_MS);
     else this.#wait(PASSING.has(status) ? "busy" : "unreachable", retryAfter * 1000);
   }
 
