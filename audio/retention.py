@@ -10,19 +10,19 @@ their calls, whose age the desk knows. Of what a legal hold is on, nothing goes.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import timezone
 
 from audio import blobs, cache, chunk_bytes, erasing, live
 from audio.models import AnalysisJob, AudioChunk, AudioSession, AudioSessionQuerySet
 from audio.states import ENDED
-from metrics.erasing import Progress, untold
+from calls import store
 from metrics.retention import Held
 
 log = structlog.get_logger("earshot.retention")
@@ -30,30 +30,31 @@ log = structlog.get_logger("earshot.retention")
 _AT_ONCE: Final = 100
 
 
-def count_sound(tenant_id: int, *, before: datetime, held: Held, kept_call_ids: Collection[str] = ()) -> int:
-    """Of how many recordings `remove_sound` would remove the sound. Changes nothing."""
-    return _due(tenant_id, before, held, kept_call_ids).count()
+def count(tenant_id: int, *, before: datetime, held: Held, kept_call_ids: Collection[str] = ()) -> tuple[int, int]:
+    """Of how many recordings `remove` would take the sound, and how many of that age keep theirs, being held.
+
+    Changes nothing.
+    """
+    going = _due(tenant_id, before, held, kept_call_ids).count()
+    return going, _due(tenant_id, before, Held(), ()).count() - going
 
 
-def remove_sound(
-    tenant_id: int, *, before: datetime, held: Held, kept_call_ids: Collection[str] = (), progress: Progress = untold
-) -> int:
-    """Remove the sound of a company's recordings that ended before a moment. Of how many.
+def oldest(tenant_id: int) -> datetime | None:
+    """When the oldest recording ended that has its sound still; None when there is none."""
+    with_sound = AudioSession.objects.filter(tenant=tenant_id, status__in=ENDED, sound_removed_at=None)
+    moment: datetime | None = with_sound.aggregate(oldest=Min("end_time"))["oldest"]
+    return moment
+
+
+def remove(tenant_id: int, *, before: datetime, held: Held, kept_call_ids: Collection[str] = ()) -> Iterator[int]:
+    """Take the sound of a company's recordings that ended before a moment, batch by batch; tells of how many.
 
     Not of those that are held: whose user or call is, and those of `kept_call_ids`, calls that are held for somebody
-    else in them. Raises StoreUnavailable or StateAway; what is left then goes the next time.
+    else in them. Again is the same as once, also after it died anywhere. Raises StoreUnavailable or StateAway.
     """
-    removed = 0
     due = _due(tenant_id, before, held, kept_call_ids)
-    last = None
-    while some := list(
-        (due.filter(pk__gt=last) if last else due).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]
-    ):
-        last = some[-1]
-        gone = _remove(due, some)
-        progress(gone)
-        removed += gone
-    return removed
+    for ids in _batches(due):
+        yield _remove(due, ids)
 
 
 def count_recordings(tenant_id: int, call_ids: Collection[str], *, held: Held) -> int:
@@ -61,14 +62,36 @@ def count_recordings(tenant_id: int, call_ids: Collection[str], *, held: Held) -
     return _of_calls(tenant_id, call_ids, held).count()
 
 
-def remove_recordings(tenant_id: int, call_ids: Collection[str], *, held: Held, progress: Progress = untold) -> int:
+def remove_recordings(tenant_id: int, call_ids: Collection[str], *, held: Held) -> int:
     """Remove the recordings of a company's calls, which go too. How many there were.
 
-    None that is held by its user or its call; the caller leaves out those that are held for somebody else. Raises
-    RetryableAudioError; what is left then goes the next time.
+    None that is held by its user or its call; the caller leaves out those that are held for somebody else. Again is the
+    same as once, also after it died anywhere. Raises RetryableAudioError.
     """
     found = _of_calls(tenant_id, call_ids, held).values_list("pk", flat=True)
-    return erasing.remove_whole(tenant_id, [str(session_id) for session_id in found], progress=progress)
+    return erasing.remove_whole(tenant_id, [str(session_id) for session_id in found])
+
+
+def remove_left(tenant_id: int, *, before: datetime, held: Held) -> Iterator[int]:
+    """Remove the recordings that began before a moment and whose calls are gone for good, batch by batch; how many.
+
+    So who takes away calls by their age need not know which they were. A call that was deleted and can be brought back
+    is there. Raises RetryableCallError or RetryableAudioError.
+    """
+    for ids in _batches(_free(AudioSession.objects.filter(tenant=tenant_id, start_time__lt=before), held)):
+        calls = dict(AudioSession.objects.filter(pk__in=ids).values_list("pk", "call_id"))
+        there = store.last_changes({"tenant_id": tenant_id}, list(calls.values())).keys()
+        left = [str(session_id) for session_id, call_id in calls.items() if call_id not in there]
+        if left:
+            yield erasing.remove_whole(tenant_id, left)
+
+
+def _batches(due: AudioSessionQuerySet) -> Iterator[list[uuid.UUID]]:
+    """The ids in order, a few at a time; each is told of once, whatever becomes of it."""
+    last = uuid.UUID(int=0)
+    while ids := list(due.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]):
+        yield ids
+        last = ids[-1]
 
 
 def _due(tenant_id: int, before: datetime, held: Held, kept_call_ids: Collection[str]) -> AudioSessionQuerySet:

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from audio import blobs, chunk_bytes, figures, hearing, objects, peaks, progress, retention, sessions
 from audio.models import AnalysisJob, AudioChunk, AudioSession, ChunkPeaks
-from calls import conversations
+from calls import conversations, editing
+from calls.store import erasing
 from metrics import gauges
 from metrics.retention import Held
 from tests.builders import bearer, do_all_jobs, make_session, make_user, purge_queues, put_chunk
@@ -34,8 +35,8 @@ def record(user, body, *, ended=True, days_ago=10, **values):
 
 def remove_sound(tenant, *, held=NOBODY, kept=()):
     moment = timezone.now() - timedelta(days=5)
-    counted = retention.count_sound(tenant.pk, before=moment, held=held, kept_call_ids=kept)
-    removed = retention.remove_sound(tenant.pk, before=moment, held=held, kept_call_ids=kept)
+    counted, _ = retention.count(tenant.pk, before=moment, held=held, kept_call_ids=kept)
+    removed = sum(retention.remove(tenant.pk, before=moment, held=held, kept_call_ids=kept))
     assert counted == removed
     return removed
 
@@ -48,7 +49,9 @@ def test_only_sound_that_is_old_enough_goes(tenant, agent, stranger, spoken):
     old, young = record(agent, spoken), record(agent, spoken, days_ago=1)
     going_on, elsewhere = record(agent, spoken, ended=False), record(stranger, spoken)
     chunk_bytes.keep(old.chunks.get(), spoken)
+    assert retention.oldest(tenant.pk) == old.end_time
     assert remove_sound(tenant) == 1
+    assert retention.oldest(tenant.pk) == young.end_time
     assert blobs.get(key_of(old)) is None
     assert chunk_bytes.cached(old.chunks.get()) is None
     for session in (young, going_on, elsewhere):
@@ -88,6 +91,8 @@ def test_what_is_held_stays(tenant, agent, spoken, by):
         "contact": NOBODY,
     }[by]
     kept = [session.call_id] if by == "contact" else []
+    moment = timezone.now() - timedelta(days=5)
+    assert retention.count(tenant.pk, before=moment, held=held, kept_call_ids=kept) == (0, 1)
     assert remove_sound(tenant, held=held, kept=kept) == 0
     assert blobs.get(key_of(session)) == spoken
     if by != "contact":
@@ -189,3 +194,15 @@ def test_recordings_go_with_their_calls(tenant, agent, stranger, spoken):
     assert retention.remove_recordings(tenant.pk, asked, held=NOBODY) == 0
     assert set(AudioSession.objects.all()) == {other, elsewhere}
     assert list(blobs.listed(theirs.s3_base_key)) in ([], [[]])
+
+
+def test_recordings_go_whose_calls_have_gone(tenant, agent, spoken):
+    left, young, deleted, there = (record(agent, spoken) for _ in range(4))
+    AudioSession.objects.exclude(pk=young.pk).update(start_time=timezone.now() - timedelta(days=10))
+    moment = timezone.now() - timedelta(days=5)
+    for session in (left, young):
+        erasing.remove_for_good(tenant.pk, [session.call_id])
+    editing.delete(make_user(tenant, "admin"), deleted.call_id)
+    assert sum(retention.remove_left(tenant.pk, before=moment, held=Held(user_ids=frozenset({agent.pk})))) == 0
+    assert sum(retention.remove_left(tenant.pk, before=moment, held=NOBODY)) == 1
+    assert set(AudioSession.objects.all()) == {young, deleted, there}
