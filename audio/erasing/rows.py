@@ -131,6 +131,8 @@ def _delete(subject: Subject, ids: Sequence[str]) -> int:
     with transaction.atomic():
         locked = _rows(subject, ids).select_for_update().order_by("pk")
         there = list(locked.values_list("pk", flat=True))
+        if not there:
+            return 0
         AnalysisJob.objects.filter(chunk__session__pk__in=there).delete()
         ChunkSignal.objects.filter(chunk__session__pk__in=there).delete()
         ChunkPeaks.objects.filter(chunk__session__pk__in=there).delete()
