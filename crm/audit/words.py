@@ -128,6 +128,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "person_export.fetched": "fetched the export of a person",
     "person_export.listed": "looked at the exports of persons",
     "person_export.read": "looked at the export of a person",
+    "person_export.removed": "removed the export of a person",
     "person_export.requested": "asked for the export of a person",
     "profile.changed": "changed their own profile",
     "profile.password_changed": "changed their own password",
