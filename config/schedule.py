@@ -49,6 +49,7 @@ def defaults() -> list[Default]:
     match = settings.EARSHOT_MATCH_SECONDS
     gauges, sizes = settings.EARSHOT_GAUGES_SECONDS, settings.EARSHOT_SIZES_SECONDS
     watch, deliver = settings.EARSHOT_ALERTS_SECONDS, settings.EARSHOT_DELIVERIES_SECONDS
+    erase = settings.EARSHOT_ERASURE_SECONDS
     index, reconcile = settings.EARSHOT_INDEX_SECONDS, settings.EARSHOT_RECONCILE_SECONDS
     return [
         # A sweep that waited longer than its interval has been overtaken by the next.
@@ -85,6 +86,9 @@ def defaults() -> list[Default]:
         Default("Tell how the tiers of the figures stand", "metrics.tell_gauges", every=sizes, expires=sizes),
         Default("Tell the sizes of the servers", "config.tell_stores", every=sizes, expires=sizes),
         Default("Remove exports whose time is over", "crm.sweep_person_exports", every=120, expires=120),
+        Default("Have erasures go on whose time has come", "crm.run_due_erasures", every=erase, expires=erase),
+        Default("Forget again whom a backup brought back", "crm.replay_erasures", every=erase, expires=erase),
+        Default("Remind of erasures whose time runs out", "crm.remind_of_erasures", every=3600, expires=3600),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]
 

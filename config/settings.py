@@ -306,6 +306,12 @@ EARSHOT_SWEEP_SECONDS = environment.integer("EARSHOT_SWEEP_SECONDS", 15)
 EARSHOT_SEAL_SECONDS = environment.integer("EARSHOT_SEAL_SECONDS", 60)
 EARSHOT_MOST_ATTEMPTS = environment.integer("EARSHOT_MOST_ATTEMPTS", 4)
 
+# --- Privacy ---
+# How often erasures that were left are taken up again, and the ledger is held against what every store has obeyed.
+EARSHOT_ERASURE_SECONDS = environment.integer("EARSHOT_ERASURE_SECONDS", 60, least=1)
+# A worker that erases says so often that it lives; one that has not for this long is taken for dead.
+EARSHOT_ERASURE_LEASE_SECONDS = environment.integer("EARSHOT_ERASURE_LEASE_SECONDS", 60, least=3)
+
 # --- Hearing ---
 # Which engine writes down what is said; auto is Whisper where its model is there.
 EARSHOT_TRANSCRIBER = environment.choice("EARSHOT_TRANSCRIBER", ["auto", "pocketsphinx", "faster-whisper", "http"])

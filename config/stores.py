@@ -5,6 +5,7 @@ from collections.abc import Callable
 from audio import blobs
 from calls import queue, store, vector_indexes
 from config import schedule
+from crm.erasure import certificates
 from metrics import archive, dubbing, hours, keyring
 
 # What a person reads → the verb of the door that makes it. Each may be called again at any time.
@@ -17,6 +18,7 @@ STORES: dict[str, Callable[[], None]] = {
     "Bucket for recordings": blobs.create,
     "Bucket for the archive": archive.create,
     "Root secret of the keyring": keyring.create,
+    "Key that signs certificates of erasures": certificates.create,
     "Default schedules": schedule.make,
 }
 

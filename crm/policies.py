@@ -13,7 +13,7 @@ from django.db import models, transaction
 from audio.models import HearingPolicy, RecordingPolicy
 from calls.models import RedactionPolicy
 from crm import people, tokens
-from crm.models import AccessPolicy, Tenant
+from crm.models import AccessPolicy, PrivacyPolicy, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,17 @@ POLICIES = (
                 ("redact_cards", "redact_accounts", "redact_emails", "redact_phones", "redact_spoken_digits"),
             ),
             Group("What is masked", ("keep_originals",)),
+        ),
+    ),
+    Policy(
+        name="privacy",
+        title="Privacy",
+        about="How somebody is erased, and for how long an export of a person can be fetched.",
+        model=PrivacyPolicy,
+        groups=(
+            Group("Before an erasure begins", ("four_eyes", "waiting_hours")),
+            Group("Deadline", ("deadline_days", "remind_days")),
+            Group("Exports", ("export_days",)),
         ),
     ),
 )

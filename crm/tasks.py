@@ -8,6 +8,7 @@ from audio.errors import RetryableAudioError
 from calls.errors import RetryableCallError
 from crm import matching, sign_in
 from crm.audit import sealing, verifying
+from crm.erasure import reminding, replaying, running, states
 from crm.models import Tenant
 from crm.person_exports import making, requests
 from metrics.alerts import watching
@@ -50,3 +51,33 @@ def make_person_export(export_id: str) -> None:
 @shared_task(name="crm.sweep_person_exports", queue="privacy", autoretry_for=(RetryableAudioError,), max_retries=1)
 def sweep_person_exports() -> None:
     requests.sweep()
+
+
+@shared_task(name=states.RUN_TASK, queue="privacy")
+def run_erasure(request_id: str) -> None:
+    running.run(request_id, seconds=running.SLICE_SECONDS)
+
+
+@shared_task(
+    name="crm.run_due_erasures",
+    queue="privacy",
+    autoretry_for=(RetryableCallError, RetryableAudioError),
+    max_retries=1,
+)
+def run_due_erasures() -> None:
+    running.run_due()
+
+
+@shared_task(
+    name="crm.replay_erasures",
+    queue="privacy",
+    autoretry_for=(RetryableMetricsError, RetryableCallError, RetryableAudioError),
+    max_retries=1,
+)
+def replay_erasures() -> None:
+    replaying.replay()
+
+
+@shared_task(name="crm.remind_of_erasures", queue="privacy")
+def remind_of_erasures() -> None:
+    reminding.remind()

@@ -26,6 +26,12 @@ def of_external(platform: str, external_user_id: str) -> str:
     return checked(f"external:{platform.replace('%', '%25').replace(':', '%3A')}:{external_user_id}")
 
 
+def external_of(person_key: str) -> tuple[str, str]:
+    """The platform and the id there that such a key was made of."""
+    _, platform, external_user_id = person_key.split(":", 2)
+    return platform.replace("%3A", ":").replace("%25", "%"), external_user_id
+
+
 def checked(person_key: str) -> str:
     """The key itself; raises BadPersonKey for what is none."""
     if len(person_key) > LONGEST or not _FORM.fullmatch(person_key) or not is_encodable(person_key):

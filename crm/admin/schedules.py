@@ -62,6 +62,9 @@ _WORDS = {
     "metrics.tell_gauges": "Tell how the tiers of the figures stand",
     "crm.sweep_person_exports": "Remove exports whose time is over, and make those that wait",
     "crm.seal_audit_log": "Seal the audit log",
+    "crm.run_due_erasures": "Have erasures go on whose time has come",
+    "crm.replay_erasures": "Forget again whom a backup brought back",
+    "crm.remind_of_erasures": "Remind of erasures whose time runs out",
 }
 
 

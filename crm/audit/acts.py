@@ -26,6 +26,8 @@ _IN_ADDRESS: Mapping[str, str] = {
     "alert_rule": "kind",
     "destination": "destination_id",
     "delivery": "delivery_id",
+    "erasure": "erasure_id",
+    "hold": "hold_id",
     "person_export": "export_id",
 }
 

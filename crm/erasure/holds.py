@@ -114,6 +114,12 @@ def held(tenant_id: int) -> Held:
     )
 
 
+def forget(subject: Subject) -> None:
+    """Remove the holds on somebody who has been erased, also those that were placed when it was too late."""
+    theirs = [hold.pk for hold in LegalHold.objects.of(subject.tenant_id) if _is_on_person(hold, subject)]
+    LegalHold.objects.filter(pk__in=theirs).delete()
+
+
 def lock(tenant_id: int) -> None:
     """Until the transaction ends, alone: nobody places a hold after one was looked for and before that is heeded."""
     with connection.cursor() as cursor:
@@ -127,13 +133,15 @@ def settle_all(tenant_id: int) -> None:
 
 
 def _is_on(hold: LegalHold, subject: Subject) -> bool:
+    return _is_on_person(hold, subject) or (hold.kind == HoldKind.CALL and hold.call_id in subject.calls)
+
+
+def _is_on_person(hold: LegalHold, subject: Subject) -> bool:
     if hold.kind == HoldKind.USER:
         return hold.user_id == subject.user_id
     if hold.kind == HoldKind.CONTACT:
         return hold.contact_id == subject.contact_id
-    if hold.kind == HoldKind.CALL:
-        return hold.call_id in subject.calls
-    return Identity(hold.platform, hold.external_user_id) in subject.identities
+    return hold.kind == HoldKind.EXTERNAL and Identity(hold.platform, hold.external_user_id) in subject.identities
 
 
 def _is_in_a_call_with(hold: LegalHold, subject: Subject) -> bool:

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from audio import erasing as audio_erasing
+from audio.speakers import SIDES
+from calls import erasing as calls_erasing
 from crm.contacts import email_key, resolve
 from crm.errors import UnknownSubject
 from crm.models import Contact, ContactKey, ErasureRequest, KeyKind, SubjectKind, User
@@ -112,8 +115,31 @@ def look(tenant_id: int, asked: Asked) -> Subject:
 
 
 def with_what_is_theirs(subject: Subject) -> Subject:
-    """The same person with the calls and recordings that are theirs now."""
-    return subject
+    """The same person with the calls and recordings that are theirs now. Raises as `look`.
+
+    A call goes by sides when all who speak in it are agent or client and each of its recordings has a channel for
+    either; otherwise whole, and its recordings with it.
+    """
+    calls = {
+        call.call_id: call.side if call.sides_known and not call.other_side_is_gone else Share.WHOLE
+        for call in calls_erasing.find(
+            subject.tenant_id,
+            user_id=subject.user_id,
+            contact_id=subject.contact_id,
+            identities=subject.identities,
+            phone_keys=subject.phone_keys,
+        )
+    }
+    known = {**subject.calls, **calls}
+    recorded = audio_erasing.find(subject.tenant_id, user_id=subject.user_id, call_ids=list(known))
+    for one in recorded:
+        if one.channels != len(SIDES):
+            calls[one.call_id] = Share.WHOLE
+        elif one.call_id not in known:
+            # They recorded it, and the call says nothing of them.
+            calls.setdefault(one.call_id, Share.AGENT)
+    known |= calls
+    return replace(subject, calls=calls, sessions={one.session_id: known[one.call_id] for one in recorded})
 
 
 def merged(known: Subject, found: Subject) -> Subject:

@@ -116,7 +116,9 @@ def _facts() -> dict[str, Any]:
 
 
 def _note_of(subject: Subject) -> str:
-    return _NOTE.format(digest=keyring.digest(subject.tenant_id, subject.person_keys[0]))
+    # Of somebody who goes by nothing any more there still are things.
+    named = [*subject.person_keys, *sorted(subject.sessions), *sorted(subject.calls)]
+    return _NOTE.format(digest=keyring.thing_digest(subject.tenant_id, "erased", named[0]))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class Command(BaseCommand):
         self._step("Engines of hearing", self._check_engines)
         self._step("Migrations", self._migrate)
         self._step("Stores", lambda: call_command("create_stores", stdout=self.stderr))
+        self._step("Erasures", lambda: call_command("replay_erasures", stdout=self.stderr))
         self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if options["demo"]:
             self._step("Demo tenants and users", lambda: call_command("create_demo", stdout=self.stderr))
