@@ -30,7 +30,7 @@ from django.utils import timezone
 
 from audio import blobs, live_state
 from calls import store
-from config import figure_checks, hearing_checks, heartbeat, queues
+from config import figure_checks, hearing_checks, heartbeat, privacy_checks, queues
 from config.celery import app
 from config.findings import Check, Finding, State, cause_of, error, ok, seconds_of, skipped, warning
 from config.settings import environment
@@ -364,6 +364,7 @@ CHECKS: dict[str, Check] = {
     "Archive": check_archive,
     "Redis as a store": check_keeping,
     "Audit log": check_audit_log,
+    **privacy_checks.CHECKS,
     **figure_checks.CHECKS,
     "Mail": check_mail,
     "Clock of PostgreSQL": partial(check_clock, _clock_of_postgresql),
@@ -389,6 +390,8 @@ def needed_servers() -> dict[str, str]:
         "Schedules": "PostgreSQL",
         "Redis as a store": "Redis",
         "Audit log": "PostgreSQL",
+        "Erasures": "PostgreSQL",
+        "Ledger of erasures": "PostgreSQL",
         "Figures": "MongoDB",
         "Clock of PostgreSQL": "PostgreSQL",
         "Clock of MongoDB": "MongoDB",
