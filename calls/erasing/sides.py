@@ -173,7 +173,9 @@ def _suspicion(suspicion: Document, left: Sequence[Segment], emails: Sequence[st
     gone = {flag["flag_id"] for flag in suspicion.get("reasons", []) if any(_meet(flag, one) for one in left)}
     reasons = [flag for flag in suspicion.get("reasons", []) if flag["flag_id"] not in gone]
     reviews = [review for review in suspicion.get("reviews", []) if review["flag_id"] not in gone]
-    return {**suspicion, "reasons": addresses.masked_in(reasons, emails), "reviews": reviews}
+    kept = {"reasons": addresses.masked_in(reasons, emails), "reviews": reviews}
+    # What is not there stays so: the same again is the same.
+    return {**suspicion, **{name: value for name, value in kept.items() if name in suspicion}}
 
 
 def _meet(flag: Mapping[str, Any], segment: Segment) -> bool:
