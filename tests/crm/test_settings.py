@@ -31,6 +31,7 @@ REDACTION = dict.fromkeys(
     ],
     True,
 )
+PRIVACY = {"four_eyes": False, "waiting_hours": 0, "deadline_days": 30, "remind_days": 7, "export_days": 7}
 DEFAULTS = {"sign_in_hours": 12, "longest_token_days": 365, "agents_may_make_tokens": True}
 
 
@@ -41,6 +42,7 @@ def test_the_defaults_hold_where_a_company_has_set_nothing(api, tenant):
         "recording": RECORDING,
         "hearing": HEARING,
         "redaction": REDACTION,
+        "privacy": PRIVACY,
     }
 
 
@@ -52,6 +54,7 @@ def test_what_is_given_is_changed_and_the_rest_stays(api, tenant, stranger):
         "recording": RECORDING,
         "hearing": HEARING,
         "redaction": REDACTION,
+        "privacy": PRIVACY,
     }
     api.patch("/api/crm/settings", {"access": {"longest_token_days": 30}}, format="json")
     assert api.get("/api/crm/settings").json()["access"] == {
@@ -75,6 +78,7 @@ def test_all_of_it_or_nothing(api, stranger, tenant):
         "recording": RECORDING,
         "hearing": HEARING,
         "redaction": REDACTION,
+        "privacy": PRIVACY,
     }
 
 
@@ -108,6 +112,11 @@ def test_the_page_changes_the_same_settings(client, admin, api):
         "hearing-emotion_sides": "nobody",
         "hearing-expected_speakers": 3,
         "redaction-redact_cards": "on",
+        "privacy-four_eyes": "on",
+        "privacy-waiting_hours": 24,
+        "privacy-deadline_days": 20,
+        "privacy-remind_days": 5,
+        "privacy-export_days": 3,
     }
     assert client.post("/settings/", given).status_code == 302
     assert api.get("/api/crm/settings").json() == {
@@ -116,13 +125,21 @@ def test_the_page_changes_the_same_settings(client, admin, api):
         "recording": {**RECORDING, "consent_required": True, "consent_wording": "May we record this?"},
         "hearing": {"emotion_sides": "nobody", "expected_speakers": 3},
         "redaction": {**dict.fromkeys(REDACTION, False), "redact_cards": True},
+        "privacy": {
+            "four_eyes": True,
+            "waiting_hours": 24,
+            "deadline_days": 20,
+            "remind_days": 5,
+            "export_days": 3,
+        },
     }
 
 
 def test_the_page_says_what_is_wrong_and_changes_nothing(client, admin, api, stranger):
     client.force_login(admin)
     hearing = {"hearing-emotion_sides": "client", "hearing-expected_speakers": 2}
-    days = {"access-longest_token_days": 30, **hearing}
+    privacy = {f"privacy-{field}": value for field, value in PRIVACY.items() if value is not False}
+    days = {"access-longest_token_days": 30, **hearing, **privacy}
     wrong = {"company-name": stranger.tenant.name, "access-sign_in_hours": 8, **days}
     assert "Another company here has this name" in client.post("/settings/", wrong).content.decode()
     wrong = {"company-name": "New Name", "access-sign_in_hours": 0, **days}
