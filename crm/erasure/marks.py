@@ -4,7 +4,6 @@ from collections.abc import Collection
 from datetime import datetime
 
 from calls.erasing import obeyed as obeyed_by_mongodb
-
 from crm.models import ObeyedErasure
 from metrics.erasing_steps import obeyed as obeyed_by_redis
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from audio.erasing import live, rows, sound, state
 from calls.erasing import conversations, mentions, search_index, waiting
-
 from crm.erasure import account, contact, passes
 from crm.models import StoreRow
 from crm.person_exports import erasing as person_exports

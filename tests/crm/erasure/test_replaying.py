@@ -3,11 +3,11 @@
 import io
 
 import pytest
-from calls.erasing import obeyed as obeyed_by_mongodb
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from calls import store
+from calls.erasing import obeyed as obeyed_by_mongodb
 from calls.store.client import collection
 from crm.contacts import Identity
 from crm.erasure import ledger, marks, replaying, requests, running, subjects
