@@ -1,6 +1,7 @@
 """Calls of somebody, whole or one side of each, with what older programs kept of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 
@@ -15,6 +16,7 @@ from metrics.erasing import Progress, Share, Subject, untold
 _AWAY_AT_ONCE = 500
 _ANEW_AT_ONCE = 100
 _BY_SIDE: tuple[tuple[Share, Side], ...] = ((Share.AGENT, "agent"), (Share.CLIENT, "client"))
+_NAMING_CLIENT = {name: {"$nin": [None, ""]} for name in ("contact_id", "external_user_id", "phone", "phone_key")}
 
 
 def count(subject: Subject) -> int:
@@ -23,10 +25,9 @@ def count(subject: Subject) -> int:
     total = sum(erasing.count(subject.tenant_id, some) for some in _batches(whole, _AWAY_AT_ONCE))
     total += sum(len(_old(subject, some)) for some in _batches(sorted(subject.calls), _AWAY_AT_ONCE))
     for share, side in _BY_SIDE:
-        going = _going(subject, side)
-        for some in _batches(subject.calls_of(share), _ANEW_AT_ONCE):
-            read = erasing.read(subject.tenant_id, some)
-            total += sum(sides.without(head, own, going) != (head, own) for head, own in read)
+        people_of_it: Mapping[str, Any] = {"user_id": subject.user_id} if side == "agent" else _NAMING_CLIENT
+        for some in _batches(subject.calls_of(share), _AWAY_AT_ONCE):
+            total += erasing.count_not_without(subject.tenant_id, some, side, people_of_it)
     return total + len(_old_people(subject))
 
 

@@ -20,22 +20,17 @@ from calls.store import erasing, folding
 from metrics.erasing import Progress, Share, Subject, untold
 
 _WHOLE_AT_ONCE = 1000
-_SIDES_AT_ONCE = 100
+_SIDES_AT_ONCE = 200
 _BY_SIDE: tuple[tuple[Share, Side], ...] = ((Share.AGENT, "agent"), (Share.CLIENT, "client"))
 
 
 @dataclass(slots=True)
 class _Staying:
-    """Of calls by side, as they are without it: what stays, each segment by its call, its id, and its text's digest.
-
-    `going` are the segments that go, by call and id; `speakers` those who are of the other side, by call and name.
-    """
+    """Of calls by side, as they are without it: what stays, each segment by its call, its id, and its text's digest."""
 
     calls: list[str] = field(default_factory=list)
     segments: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
-    going: list[tuple[str, str]] = field(default_factory=list)
-    speakers: list[tuple[str, str]] = field(default_factory=list)
 
 
 def count(subject: Subject) -> int:
@@ -95,12 +90,12 @@ def remove_whole(tenant_id: int, call_ids: Sequence[str]) -> int:
 
 
 def _count_side(subject: Subject, call_ids: Sequence[str], side: Side) -> int:
-    """By what a call says now of who says what, and by who speaks, where it does not say so any more."""
-    staying = _staying(subject, call_ids, side)
-    going_calls, going_ids = _columns(staying.going)
-    of_calls, names = _columns(staying.speakers)
-    values = [subject.tenant_id, list(call_ids), going_calls, going_ids, of_calls, names]
-    total = _number(f"SELECT count(*) {_SEGMENTS_OF} {_AND_OF_SIDE}", values)
+    """By who speaks: whoever is not called as the other side of that call is."""
+    names = erasing.names_of_side(subject.tenant_id, call_ids, OTHER[side])
+    of_calls = [call_id for call_id, _ in names]
+    others = [indexing.storable(name) for _, name in names]
+    values = [subject.tenant_id, list(call_ids), of_calls, others]
+    total = _number(f"SELECT count(*) {_SEGMENTS_OF} {_AND_OF_NO_OTHER}", values)
     if side == "agent" and subject.user_id is not None:
         theirs = [subject.tenant_id, list(call_ids), subject.user_id]
         total += _number(
@@ -148,23 +143,12 @@ def _staying(subject: Subject, call_ids: Sequence[str], side: Side) -> _Staying:
         call_id = head["call_id"]
         after, others = sides.without(head, own, going)
         said = [segment for one in (after, *others) for segment in one.get("conversation", [])]
-        kept = {segment["segment_id"] for segment in said}
-        found.going += [
-            (call_id, segment["segment_id"])
-            for one in (head, *own)
-            for segment in one.get("conversation", [])
-            if segment["segment_id"] not in kept
-        ]
-        other = OTHER[side]
         shown = as_people_say(folding.folded({**after, "conversation": sorted(said, key=by_time)}))  # type: ignore[typeddict-item]
-        names = {other, head.get("renamed", {}).get(other, other)}
         for segment in shown["conversation"]:
             if segment["speaker"] != side:
-                names.add(segment["speaker"])
                 found.calls.append(call_id)
                 found.segments.append(indexing.storable(segment["segment_id"]))
                 found.digests.append(indexing.digest_of(segment["text"]))
-        found.speakers += [(call_id, indexing.storable(name)) for name in names - {side}]
     return found
 
 
@@ -172,11 +156,8 @@ _SEGMENTS_OF = """
     FROM calls_indexedsegment AS said JOIN calls_indexedcall AS call ON call.id = said.call_id
     WHERE call.tenant_id = %s AND call.call_id = ANY(%s)
 """
-_AND_OF_SIDE = """
-    AND (
-        (call.call_id, said.segment_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
-        OR (call.call_id, said.speaker) NOT IN (SELECT * FROM unnest(%s::text[], %s::text[]))
-    )
+_AND_OF_NO_OTHER = """
+    AND (call.call_id, said.speaker) NOT IN (SELECT * FROM unnest(%s::text[], %s::text[]))
 """
 
 
@@ -194,10 +175,6 @@ def _number(question: str, values: Sequence[Any]) -> int:
         cursor.execute(question, values)
         (number,) = cursor.fetchone()
     return int(number)
-
-
-def _columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    return [one for one, _ in pairs], [other for _, other in pairs]
 
 
 def _batches(call_ids: Sequence[str], size: int) -> Iterator[list[str]]:

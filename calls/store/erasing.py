@@ -1,16 +1,16 @@
 """Takes calls away for good, and changes what somebody was in others: batch by batch, each counted with its calls."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 
 from calls.store import counters
 from calls.store.client import BUCKETS, calls, collection, in_transaction, reachable
 from calls.store.edits import status_of
-from calls.store.expressions import CONCLUSIONS, Document, stages
+from calls.store.expressions import CONCLUSIONS, Document, literal, stages
 from metrics.mongo_clients import DEADLINE_MS
 
 # A call and its buckets → what they become: the same objects where nothing changes, None where the call goes.
@@ -62,7 +62,10 @@ def change_each(tenant_id: int, call_ids: Sequence[str], change: Change) -> list
     """
 
     def work(session: ClientSession) -> list[str]:
-        changed, gone, heads, others = [], [], [], []
+        changed: list[Document] = []
+        gone: list[Document] = []
+        heads: list[UpdateOne] = []
+        others: list[ReplaceOne[Document]] = []
         for head, own in _read(tenant_id, call_ids, session):
             after = change(head, own)
             if after is None:
@@ -72,7 +75,8 @@ def change_each(tenant_id: int, call_ids: Sequence[str], change: Change) -> list
             moved = [ReplaceOne({"_id": one["_id"]}, one) for was, one in zip(own, buckets, strict=True) if was != one]
             if new != head or moved:
                 others += moved
-                heads.append(ReplaceOne({"_id": head["_id"]}, {**new, "version": int(head.get("version", 0)) + 1}))
+                anew = {"$replaceWith": literal({**new, "version": int(head.get("version", 0)) + 1})}
+                heads.append(UpdateOne({"_id": head["_id"]}, [anew, *stages(CONCLUSIONS)]))
                 changed.append(head)
         if gone:
             going = {"tenant_id": tenant_id, "call_id": {"$in": [one["call_id"] for one in gone]}}
@@ -83,11 +87,39 @@ def change_each(tenant_id: int, call_ids: Sequence[str], change: Change) -> list
             collection(BUCKETS).bulk_write(others, session=session, bypass_document_validation=True)
         if heads:
             calls().bulk_write(heads, session=session, bypass_document_validation=True)
-            written = {"tenant_id": tenant_id, "_id": {"$in": [one["_id"] for one in changed]}}
-            calls().update_many(written, stages(CONCLUSIONS), session=session, bypass_document_validation=True)
         return [one["call_id"] for one in (*changed, *gone)]
 
     return in_transaction(work)
+
+
+@reachable()
+def count_not_without(tenant_id: int, call_ids: Sequence[str], side: str, people: Mapping[str, Any]) -> int:
+    """How many of some calls have not lost a side yet, or have something of it again.
+
+    `people`: by which fields a call says who that side was, and with which values.
+    """
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    either = [
+        {"erased_side": {"$ne": side}},
+        {"conversation.speaker": side},
+        {"corrections.heard_as": side},
+        *({name: value} for name, value in people.items()),
+    ]
+    return calls().count_documents({**wanted, "$or": either}, maxTimeMS=DEADLINE_MS)
+
+
+@reachable()
+def names_of_side(tenant_id: int, call_ids: Sequence[str], side: str) -> list[tuple[str, str]]:
+    """What a side is called in some calls, by its source and by people: call_id and name."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    fields = dict.fromkeys(["call_id", f"renamed.{side}", "corrections.heard_as", "corrections.speaker"], True)
+    names: list[tuple[str, str]] = []
+    for one in calls().find(wanted, {**fields, "_id": False}, max_time_ms=DEADLINE_MS):
+        call_id = one["call_id"]
+        names += [(call_id, side), (call_id, one.get("renamed", {}).get(side, side))]
+        own = (correction for correction in one.get("corrections", []) if correction["heard_as"] == side)
+        names += [(call_id, correction["speaker"]) for correction in own if "speaker" in correction]
+    return names
 
 
 @reachable()

@@ -17,6 +17,14 @@ from calls.store.client import BUCKETS, CALLS, COUNTERS, client, collection, pat
 from metrics.mongo_clients import DEADLINE_MS
 
 _NEWEST = [("start_time", DESCENDING), ("id", DESCENDING)]
+# Where a call names colleagues, besides by whose it is and who has it.
+NAMED_IN = (
+    "history.by",
+    "notes.by",
+    "corrections.by",
+    "suspicion.reviews.by",
+    *(f"history.{end}.{name}" for end in ("before", "after") for name in ("owner_id", "assigned_to_id")),
+)
 _STATUS = [("deleted", ASCENDING), ("status_id", ASCENDING)]
 INDEXES: Mapping[str, list[IndexModel]] = {
     CALLS: [
@@ -68,6 +76,8 @@ INDEXES: Mapping[str, list[IndexModel]] = {
             name="tenant_session_newest",
             partialFilterExpression={"session_id": {"$gt": ""}},
         ),
+        # Who is named in a call, in whatever way: by their number, which is of one company, for whoever forgets them.
+        IndexModel([("$**", ASCENDING)], name="named", wildcardProjection=dict.fromkeys(NAMED_IN, 1)),
     ],
     BUCKETS: [
         IndexModel(

@@ -5,14 +5,12 @@ from typing import Any, NamedTuple
 
 from calls.store.client import BUCKETS, calls, collection, reachable
 from calls.store.expressions import Document
+from calls.store.indexes import NAMED_IN
 from metrics.erasing import Identity
 from metrics.mongo_clients import DEADLINE_MS
 
 # Who has a call, besides whose it is.
 HELD_BY = ("owner_id", "assigned_to_id")
-# Who has written something in it, or changed or said something of it.
-_WRITTEN_BY = ("history.by", "notes.by", "corrections.by", "suspicion.reviews.by")
-_TOLD_OF = tuple(f"history.{end}.{name}" for end in ("before", "after") for name in HELD_BY)
 # What the index for deleted ones begins with.
 _ALL = {"deleted": {"$in": [0, 1]}}
 _AT_ONCE = 1000
@@ -100,7 +98,7 @@ def _parties(tenant_id: int, call_ids: Sequence[str]) -> list[Party]:
 def naming(tenant_id: int, user_id: int) -> set[str]:
     """The ids of the calls that name a colleague besides by whose they are, by the indexes that there are for it."""
     found: set[str] = set()
-    for name in (*HELD_BY, *_WRITTEN_BY, *_TOLD_OF):
+    for name in (*HELD_BY, *NAMED_IN):
         found |= _ids({"tenant_id": tenant_id, name: user_id})
     return found
 
@@ -108,7 +106,7 @@ def naming(tenant_id: int, user_id: int) -> set[str]:
 @reachable()
 def count_naming(tenant_id: int, user_id: int) -> int:
     """How many calls name a colleague in any way: each of the company's is looked at, and no index asked."""
-    anywhere = [{name: user_id} for name in ("user_id", *HELD_BY, *_WRITTEN_BY, *_TOLD_OF)]
+    anywhere = [{name: user_id} for name in ("user_id", *HELD_BY, *NAMED_IN)]
     wanted = {"tenant_id": tenant_id, "$or": anywhere}
     return calls().count_documents(wanted, hint=[("$natural", 1)], maxTimeMS=DEADLINE_MS)
 
@@ -117,7 +115,7 @@ def count_naming(tenant_id: int, user_id: int) -> int:
 def users(tenant_id: int) -> set[int]:
     """All colleagues whom a company's calls name in any way."""
     found: set[Any] = set()
-    for name in ("user_id", *HELD_BY, *_WRITTEN_BY, *_TOLD_OF):
+    for name in ("user_id", *HELD_BY, *NAMED_IN):
         found |= set(calls().distinct(name, {"tenant_id": tenant_id}, maxTimeMS=DEADLINE_MS))
     return {one for one in found if isinstance(one, int) and not isinstance(one, bool)}
 
