@@ -261,6 +261,9 @@ SPECTACULAR_SETTINGS = {
         "DestinationKindEnum": "metrics.models.DestinationKind",
         "DeliveryStateEnum": "metrics.models.DeliveryState",
         "DeliveryErrorEnum": "metrics.models.DeliveryError",
+        "SubjectKindEnum": "crm.models.SubjectKind",
+        "HoldKindEnum": "crm.models.HoldKind",
+        "ErasureStateEnum": "crm.models.ErasureState",
     },
 }
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the

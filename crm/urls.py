@@ -2,7 +2,7 @@ from django.urls import path
 
 from crm import pages
 from crm.api import audit as audit_api
-from crm.api import board, call_contacts, contacts, dashboard, statuses, tickets, tokens
+from crm.api import board, call_contacts, contacts, dashboard, erasures, holds, statuses, tickets, tokens
 from crm.api import calls as calls_api
 from crm.api import people as people_api
 from crm.api import person_exports as person_exports_api
@@ -13,6 +13,8 @@ from crm.pages import board as board_pages
 from crm.pages import calls, live, people, profile, settings, sign_in
 from crm.pages import contacts as contact_pages
 from crm.pages import dashboard as dashboard_pages
+from crm.pages import erasures as erasure_pages
+from crm.pages import holds as hold_pages
 from crm.pages import person_exports as person_export_pages
 from crm.pages import statuses as status_pages
 
@@ -21,6 +23,8 @@ _CONTACT = "contacts/<int:contact_id>"
 _STATUS = "settings/statuses/<int:status_id>"
 _DESTINATION = "settings/alerts/destinations/<int:destination_id>"
 _EXPORT = "<uuid:export_id>"
+_ERASURE = "privacy/<uuid:request_id>"
+_ERASURE_API = "api/privacy/erasures/<uuid:request_id>"
 _USER = "api/crm/users/<int:person_id>"
 
 urlpatterns = [
@@ -86,6 +90,28 @@ urlpatterns = [
         person_export_pages.RemovePersonExport.as_view(),
         name="remove-person-export",
     ),
+    path("privacy/", erasure_pages.ErasuresPage.as_view(), name="privacy-page"),
+    path("privacy/new/", erasure_pages.NewErasurePage.as_view(), name="new-erasure-page"),
+    path("privacy/new/preview/", erasure_pages.PreviewErasurePage.as_view(), name="preview-erasure-page"),
+    path("privacy/holds/", hold_pages.HoldsPage.as_view(), name="holds-page"),
+    path("privacy/holds/new/", hold_pages.NewHoldPage.as_view(), name="new-hold-page"),
+    path("privacy/holds/<int:hold_id>/lift/", hold_pages.LiftHold.as_view(), name="lift-hold-page"),
+    path(f"{_ERASURE}/", erasure_pages.ErasurePage.as_view(), name="erasure-page"),
+    path(f"{_ERASURE}/standing/", erasure_pages.ErasureStandingPage.as_view(), name="erasure-standing"),
+    path(f"{_ERASURE}/certificate/", erasure_pages.CertificatePage.as_view(), name="certificate-page"),
+    path(f"{_ERASURE}/cancel/", erasure_pages.CancelErasure.as_view(), name="cancel-erasure-page"),
+    path(f"{_ERASURE}/approve/", erasure_pages.ApproveErasure.as_view(), name="approve-erasure-page"),
+    path(f"{_ERASURE}/run-again/", erasure_pages.RunErasureAgain.as_view(), name="run-erasure-again-page"),
+    path("api/privacy/erasures", erasures.ErasureList.as_view(), name="erasure-list"),
+    path(_ERASURE_API, erasures.ErasureDetail.as_view(), name="erasure-detail"),
+    path(f"{_ERASURE_API}/certificate", erasures.ErasureCertificate.as_view(), name="erasure-certificate"),
+    path(f"{_ERASURE_API}/cancel", erasures.CancelErasure.as_view(), name="cancel-erasure"),
+    path(f"{_ERASURE_API}/approve", erasures.ApproveErasure.as_view(), name="approve-erasure"),
+    path(f"{_ERASURE_API}/run-again", erasures.RunErasureAgain.as_view(), name="run-erasure-again"),
+    path("api/privacy/certificate-key", erasures.CertificateKey.as_view(), name="certificate-key"),
+    path("api/privacy/holds", holds.HoldList.as_view(), name="hold-list"),
+    path("api/privacy/holds/<int:hold_id>", holds.HoldDetail.as_view(), name="hold-detail"),
+    path("api/privacy/holds/<int:hold_id>/lift", holds.LiftHold.as_view(), name="lift-hold"),
     path("crm/board", board.Board.as_view(), name="board"),
     path("crm/calls/get-grouped-by-status", board.GroupedByStatus.as_view(), name="grouped-by-status"),
     path("api/audit", audit_api.AuditLog.as_view(), name="audit"),

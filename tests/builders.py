@@ -4,7 +4,7 @@ import base64
 import hashlib
 import itertools
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from celery import current_app
 from django.utils import timezone
@@ -17,7 +17,7 @@ from calls import conversations
 from calls.documents import Flag, Segment, flag_id_of, segment_id_of
 from crm import contacts, tokens
 from crm.erasure import subjects
-from crm.models import Tenant, User
+from crm.models import ErasureRequest, ErasureState, LegalHold, SubjectKind, Tenant, User
 from crm.person_exports import requests
 from metrics import dubbing, recent
 from metrics.alerts import destinations, lifecycle, rules
@@ -49,6 +49,24 @@ def make_session(user, **values):
 
 def make_contact(tenant, *names, **values):
     return contacts.create(tenant.pk, names=names, **values)
+
+
+def make_erasure(tenant, *, state=ErasureState.PENDING, **values):
+    """A request as it is kept; nobody works at it."""
+    now = timezone.now()
+    given = {
+        "kind": SubjectKind.EXTERNAL,
+        "subject": {"platform": "web", "external_user_id": "dana"},
+        "subject_name": "dana on web",
+        "requested_at": now,
+        "due_at": now + timedelta(days=30),
+        **values,
+    }
+    return ErasureRequest.objects.create(tenant=tenant, state=state, **given)
+
+
+def make_hold(tenant, **values):
+    return LegalHold.objects.create(tenant=tenant, **{"kind": "call", "call_id": "kept", "reason": "A case", **values})
 
 
 def make_dubbing_session(tenant_id, session_id, *, user_id="dana", **values):

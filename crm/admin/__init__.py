@@ -1,5 +1,16 @@
 """Every admin page, on one site that shows a tenant's staff only what is the tenant's."""
 
-from crm.admin import alerts, calls, contacts, dead_letters, hearing, people, recordings, schedules, statuses
+from crm.admin import alerts, calls, contacts, dead_letters, hearing, people, privacy, recordings, schedules, statuses
 
-__all__ = ["alerts", "calls", "contacts", "dead_letters", "hearing", "people", "recordings", "schedules", "statuses"]
+__all__ = [
+    "alerts",
+    "calls",
+    "contacts",
+    "dead_letters",
+    "hearing",
+    "people",
+    "privacy",
+    "recordings",
+    "schedules",
+    "statuses",
+]

@@ -86,6 +86,10 @@ class ErasureRequestQuerySet(models.QuerySet["ErasureRequest"]):
         """Neither complete nor cancelled."""
         return self.exclude(state__in=[ErasureState.COMPLETED, ErasureState.CANCELLED])
 
+    def due_before(self, moment: datetime) -> "ErasureRequestQuerySet":
+        """Those that have to be complete by then, and are not."""
+        return self.open().filter(due_at__lt=moment)
+
     def free_since(self, moment: datetime) -> "ErasureRequestQuerySet":
         """Those that no worker holds, or whose worker was last heard of before then and must have died."""
         return self.filter(Q(claimed_at__isnull=True) | Q(claimed_at__lt=moment))

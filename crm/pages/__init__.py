@@ -21,6 +21,7 @@ RAIL = [
     ("Search", "calls.read", "search-page", "search"),
     ("Metrics", "metrics.read", "dashboard-page", "metrics"),
     ("Contacts", "contacts.read", "contacts-page", "contacts"),
+    ("Privacy", "privacy.read", "privacy-page", "privacy"),
     ("Settings", "settings.manage", "settings-page", "settings"),
     ("Admin", "admin.use", "admin:index", "admin"),
 ]
@@ -73,6 +74,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     entries = [
         {"label": label, "page": page, "icon": icon} for label, capability, page, icon in RAIL if user.may(capability)
     ]
+    if not user.may("privacy.read"):
+        entries += _privacy_of_others(user)
     return {
         "rail": entries[:MOST_ON_A_PHONE],
         "rail_more": entries[MOST_ON_A_PHONE:],
@@ -82,21 +85,25 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 def privacy_tabs(user: User, path: str = "") -> list[dict[str, str]]:
     """The tabs that somebody may open; `current` is `page` on the tab's own page, `true` on one below it."""
-    addresses = {}
+    tabs = []
     for label, capability, page in PRIVACY_TABS:
         with suppress(NoReverseMatch):
             if user.may(capability):
-                addresses[label] = reverse(page)
+                tabs.append({"label": label, "page": page, "address": reverse(page), "current": ""})
     # All addresses begin with that of the first tab: the longest says where one is.
-    here = max((address for address in addresses.values() if path.startswith(address)), key=len, default="")
-    current = {here: "page" if here == path else "true"}
-    return [
-        {"label": label, "address": address, "current": current.get(address, "")}
-        for label, address in addresses.items()
-    ]
+    around = [tab for tab in tabs if path.startswith(tab["address"])]
+    for tab in sorted(around, key=lambda tab: len(tab["address"]))[-1:]:
+        tab["current"] = "page" if tab["address"] == path else "true"
+    return tabs
 
 
-def made(response: HttpResponse, thing_id: int) -> HttpResponse:
+def _privacy_of_others(user: User) -> list[dict[str, str]]:
+    """The rail's entry of who may see some of the pages about privacy, but not the first of them."""
+    first = privacy_tabs(user)[:1]
+    return [{"label": "Privacy", "page": tab["page"], "icon": "privacy", "under": "/privacy/"} for tab in first]
+
+
+def made(response: HttpResponse, thing_id: object) -> HttpResponse:
     """The page that shows what was just made; its status says so, and the audit log finds the id as in REST."""
     if response.status_code == HTTPStatus.OK:
         response.status_code = HTTPStatus.CREATED

@@ -88,6 +88,7 @@ class ContactPage(_OnContact):
             "older": cursors.link(rest, ["before", *ends[-1]] if page.has_older and ends else None),
             "newer": cursors.link(rest, ["after", *ends[0]] if page.has_newer and ends else None),
             "may_write": self.person.may("contacts.write"),
+            "may_erase": self.person.may("privacy.erase"),
             "may_export": self.person.may("privacy.export"),
         }
         return _fresh(render(request, "crm/contact.html", shown))
@@ -104,7 +105,8 @@ class _AsksForContact(_OnContact):
     capability: ClassVar = "contacts.write"
 
     def ask(self, form: ContactForm) -> HttpResponse:
-        return _fresh(render(self.request, "crm/edit_contact.html", {"form": form, "contact": form.instance}))
+        shown = {"form": form, "contact": form.instance, "may_erase": self.person.may("privacy.erase")}
+        return _fresh(render(self.request, "crm/edit_contact.html", shown))
 
 
 class NewContactPage(_AsksForContact):

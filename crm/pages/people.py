@@ -61,6 +61,8 @@ class _OnPerson(DeskPage):
             "token_form": TokenForm(tenant=self.tenant, auto_id="token_%s"),
             "tokens": Token.objects.of(colleague)[:MOST_SHOWN],
             "link_days": welcome.LIFE.days,
+            "may_erase": self.person.may("privacy.erase"),
+            "may_export": self.person.may("privacy.export"),
             **shown,
         }
         response = render(self.request, "crm/person.html", page)

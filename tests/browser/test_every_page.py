@@ -36,6 +36,7 @@ OF_THE_ADMIN = [
     "/admin/calls/callstatus/",
     "/admin/crm/contact/",
     "/admin/metrics/alertrule/",
+    "/admin/crm/erasurerequest/",
 ]
 
 

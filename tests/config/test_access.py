@@ -18,7 +18,15 @@ from crm.models import Token, User
 from crm.pages import RAIL
 from crm.roles import CAPABILITIES, Role
 from crm.sockets import guarded
-from tests.builders import make_alert, make_contact, make_person_export, make_session, make_user
+from tests.builders import (
+    make_alert,
+    make_contact,
+    make_erasure,
+    make_hold,
+    make_person_export,
+    make_session,
+    make_user,
+)
 from tests.sockets import OWN_HOST, first_frame, ticket_of, visit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "access.md"
@@ -67,6 +75,8 @@ def ours(agent):
         "<int:alert_id>": str(alert.pk),
         "<int:destination_id>": str(delivery.destination_id),
         "<int:delivery_id>": str(delivery.pk),
+        "<uuid:request_id>": str(make_erasure(agent.tenant).pk),
+        "<int:hold_id>": str(make_hold(agent.tenant).pk),
         "<str:kind>": alert.rule.kind,
         "<uuid:export_id>": str(make_person_export(agent, of=agent).pk),
         "<str:uid>": uid,

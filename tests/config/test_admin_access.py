@@ -10,13 +10,14 @@ from audio.models import AnalysisJob, AudioChunk, AudioSession, SuspicionRule
 from calls.models import CallStatus
 from crm import tokens
 from crm.admin.scoping import ForSuperusers, TenantScoped
-from crm.models import Contact, Tenant, Token, User
+from crm.models import Contact, ErasureRequest, LegalHold, PersonExport, RetentionRun, Tenant, Token, User
 from crm.roles import CAPABILITIES, Role, grants
 from metrics.models import Alert, AlertDelivery, AlertRule
-from tests.builders import make_alert, make_contact, make_session, make_user
+from tests.builders import make_alert, make_contact, make_erasure, make_hold, make_session, make_user
 
 # The pages that open to a company's admin; those of what is not here do not.
 LOOKED_AT = "list change"
+OF_PRIVACY = [ErasureRequest, LegalHold, PersonExport, RetentionRun]
 OF_A_COMPANY = {
     AudioSession: LOOKED_AT,
     AudioChunk: LOOKED_AT,
@@ -27,7 +28,7 @@ OF_A_COMPANY = {
     Contact: "list add change delete",
     SuspicionRule: "list add change delete",
     CallStatus: "list add change delete",
-    **dict.fromkeys([AlertRule, Alert, AlertDelivery], LOOKED_AT),
+    **dict.fromkeys([AlertRule, Alert, AlertDelivery, *OF_PRIVACY], LOOKED_AT),
 }
 # What it takes to write those that can be.
 WRITES = {Contact: "contacts.write", SuspicionRule: "settings.manage", CallStatus: "settings.manage"}
@@ -36,6 +37,7 @@ ONE_BY_ONE = {CallStatus}
 # Those that open to who runs the site, and has no company whose customers and rules there would be.
 OF_THE_SITE = {
     **dict.fromkeys([AudioSession, AudioChunk, AnalysisJob, Token, AlertRule, Alert, AlertDelivery], LOOKED_AT),
+    **dict.fromkeys(OF_PRIVACY, LOOKED_AT),
     **dict.fromkeys([User, Tenant], "list add change"),
     **dict.fromkeys([PeriodicTask, CrontabSchedule], "list add change delete"),
     # Schedules use the one here, and would go with it.
@@ -95,6 +97,12 @@ def rows(tenant, agent):
         alert,
         alert.rule,
         delivery,
+        make_erasure(tenant),
+        make_hold(tenant),
+        PersonExport.objects.create(tenant=tenant, kind="external", requested_at=session.created_at),
+        RetentionRun.objects.create(
+            tenant=tenant, kind="audio", before=session.created_at, removed=1, held=0, at=session.created_at
+        ),
         minute,
         CrontabSchedule.objects.create(),
         PeriodicTask.objects.create(name="Sweep", task="audio.sweep_jobs", interval=minute),
