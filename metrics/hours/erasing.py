@@ -50,7 +50,13 @@ def search(tenant_id: int, wanted: Collection[tuple[str, str | None]]) -> int:
 
 def people(tenant_id: int) -> Iterator[tuple[str, str]]:
     """Platform and id of everybody who has a row, each once. Raises RetryableMetricsError as the iterator goes on."""
-    stages: list[dict[str, Any]] = [{"$match": {"metadata.tenant_id": tenant_id}}, {"$group": {"_id": _PERSON}}]
+    person = {"user_id": "$_id.user_id", "platform": "$_id.platform"}
+    stages: list[dict[str, Any]] = [
+        {"$match": {"metadata.tenant_id": tenant_id}},
+        # By the whole of it, and with the highest of something: then no row is unpacked, which takes a hundredth.
+        {"$group": {"_id": "$metadata", "fill": {"$max": "$fill"}}},
+        {"$group": {"_id": person}},
+    ]
     with reachable():
         for one in collection(ROWS).aggregate(stages, allowDiskUse=True):
             yield one["_id"]["platform"], one["_id"]["user_id"]

@@ -8,11 +8,12 @@
 
 Before version 7 MongoDB removes rows of a time series by their `metadata` alone, so that there the rows of a session go
 when all of them are old. Those of one that went on past the day lie there, counting for nothing, until it has ended and
-the next run comes, or their age lets them go.
+the next run comes, or their age lets them go. It is done day by day, since a server unpacks all rows that it is asked
+about by time.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ _SESSIONS_AT_ONCE: Final = 200
 _DAYS_AT_ONCE: Final = 30
 # From this version on rows are removed by their time as well.
 _REMOVES_BY_TIME: Final = 7
-_DAY: Final = timedelta(days=1)
+# A row's metadata, to be kept in sets.
+_Told = frozenset[tuple[str, Any]]
 
 
 @reachable()
@@ -104,51 +106,52 @@ def remove(tenant_id: int, days: Collection[date], *, before: date, kept: Collec
             collection(name).delete_many(hours)
         for name in (DAYS, ROLLS):
             collection(name).delete_many({**of_tenant, "day": {"$in": [bounds_of(day)[0] for day in some]}})
-    _remove_rows(tenant_id, before, kept)
-    _remove_marks(tenant_id, before, kept)
+    # With those of earlier runs of which something had to stay.
+    emptied_days = _distinct_days(FILLS, {**of_tenant, "hour": {"$lt": bounds_of(before)[0]}, "counted": []}, "hour")
+    going_on: set[_Told] = set()
+    for day in sorted(emptied_days - set(kept)):
+        _remove_rows(tenant_id, day, before, kept, going_on)
+        _remove_marks(tenant_id, day)
 
 
-def _remove_rows(tenant_id: int, before: date, kept: Collection[date]) -> None:
-    """Those of sessions that have nothing on a later day, nor on one that is kept; with a newer server all of them."""
-    end = bounds_of(before)[0]
-    stages: list[dict[str, Any]] = [
-        {"$match": {"metadata.tenant_id": tenant_id}},
-        {"$group": {"_id": "$metadata", "last": {"$max": "$timestamp"}}},
-        {"$match": {"last": {"$lt": end}}},
-    ]
-    on_kept_days = set(_on_days(tenant_id, kept))
-    old = (one["_id"] for one in collection(ROWS).aggregate(stages, allowDiskUse=True))
-    for some in _batches((one for one in old if _told(one) not in on_kept_days), _SESSIONS_AT_ONCE):
-        wanted = [{f"metadata.{name}": value for name, value in one.items()} for one in some]
-        collection(ROWS).delete_many({"$or": wanted})
+def _remove_rows(tenant_id: int, day: date, before: date, kept: Collection[date], going_on: set[_Told]) -> None:
+    """The day's, of sessions that have nothing on a later day, nor on one that is kept; all with a newer server.
+
+    `going_on` are those that have, as far as they have been met, and gets those that are met now.
+    """
+    of_day = {"metadata.tenant_id": tenant_id, "timestamp": _within(day)}
     if int(mongo_clients.client().server_info()["versionArray"][0]) >= _REMOVES_BY_TIME:
-        others = [{"timestamp": _within(day)} for day in kept]
-        left: dict[str, Any] = {"metadata.tenant_id": tenant_id, "timestamp": {"$lt": end}}
-        collection(ROWS).delete_many({**left, "$nor": others} if others else left)
+        collection(ROWS).delete_many(of_day)
+        return
+    stay = [{"timestamp": {"$gte": bounds_of(before)[0]}}, *({"timestamp": _within(one)} for one in kept)]
+    unmet = (one for one in _sessions(of_day) if _told(one) not in going_on)
+    for some in _batches(unmet, _SESSIONS_AT_ONCE):
+        going_on |= {_told(one) for one in _sessions({"$and": [{"$or": _named(some)}, {"$or": stay}]})}
+        if over := [one for one in some if _told(one) not in going_on]:
+            collection(ROWS).delete_many({"$or": _named(over)})
 
 
-def _on_days(tenant_id: int, days: Collection[date]) -> Iterator[frozenset[tuple[str, Any]]]:
-    """The metadata, as `_told`, of every session that did something on one of the days."""
-    for some in _batches(sorted(days), _DAYS_AT_ONCE):
-        wanted = {"metadata.tenant_id": tenant_id, "$or": [{"timestamp": _within(day)} for day in some]}
-        for one in collection(ROWS).aggregate([{"$match": wanted}, {"$group": {"_id": "$metadata"}}]):
-            yield _told(one["_id"])
+def _remove_marks(tenant_id: int, day: date) -> None:
+    """Emptied ones, of hours without rows: a row without a mark would count."""
+    of_day = {"metadata.tenant_id": tenant_id, "timestamp": _within(day)}
+    left = [one["_id"] for one in collection(ROWS).aggregate([{"$match": of_day}, {"$group": {"_id": "$timestamp"}}])]
+    emptied = {"tenant_id": tenant_id, "hour": {**_within(day), "$nin": left}, "counted": []}
+    collection(FILLS).delete_many(emptied)
 
 
-def _told(metadata: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+def _sessions(wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The metadata of the rows that are wanted, each once."""
+    stages: list[dict[str, Any]] = [{"$match": wanted}, {"$group": {"_id": "$metadata"}}]
+    return [one["_id"] for one in collection(ROWS).aggregate(stages, allowDiskUse=True)]
+
+
+def _named(sessions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The conditions by which a time series lets go of them, field by field along its index."""
+    return [{f"metadata.{name}": value for name, value in one.items()} for one in sessions]
+
+
+def _told(metadata: Mapping[str, Any]) -> _Told:
     return frozenset(metadata.items())
-
-
-def _remove_marks(tenant_id: int, before: date, kept: Collection[date]) -> None:
-    """Emptied ones, of hours without rows: a row without a mark would count. Hours of kept days may be filled now."""
-    end = bounds_of(before)[0]
-    stages: list[dict[str, Any]] = [
-        {"$match": {"metadata.tenant_id": tenant_id, "timestamp": {"$lt": end}}},
-        {"$group": {"_id": "$timestamp"}},
-    ]
-    with_rows = [one["_id"] for one in collection(ROWS).aggregate(stages, allowDiskUse=True)]
-    emptied: dict[str, Any] = {"tenant_id": tenant_id, "hour": {"$lt": end, "$nin": with_rows}, "counted": []}
-    collection(FILLS).delete_many({**emptied, "$nor": [{"hour": _within(day)} for day in kept]} if kept else emptied)
 
 
 def _distinct_days(name: str, wanted: Mapping[str, Any], moment: str) -> set[date]:
