@@ -33,7 +33,7 @@ class UploadTokenAuthentication(BaseAuthentication):
             or context.get("kwargs", {}).get("session_id") != token.session_id
         ):
             raise AuthenticationFailed("An upload token opens nothing but its own recording.")
-        structlog.contextvars.bind_contextvars(user_id=user.pk, tenant_id=user.tenant_id)
+        structlog.contextvars.bind_contextvars(tenant_id=user.tenant_id)
         return user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -178,7 +178,7 @@ def _note_failure(entry: Entry, error: Exception) -> None:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error(
         "conversation_not_stored",
-        conversation_id=entry.conversation_id,
+        entry_id=entry.entry_id,
         tenant_id=entry.tenant_id,
         error=kind,
         at=f"{frame.filename}:{frame.lineno}",

@@ -206,7 +206,7 @@ def _without_forgotten(tenant_id: int, call_id: str, about: About, segments: Seq
         return list(segments)
     if any(segment["speaker"] not in by_side for segment in segments):
         raise PersonForgotten(f"There is no call {call_id}.")
-    log.info("words_of_forgotten_left_out", call_id=call_id)
+    log.info("words_of_forgotten_left_out", tenant_id=tenant_id)
     return [segment for segment in segments if segment["speaker"] not in sides]
 
 

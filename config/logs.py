@@ -1,6 +1,6 @@
 """Structured logs: one JSON object a line on standard output, with the request, session and task it belongs to.
 
-Values that name a person never go into a log: say ids of ours, codes and counts.
+Values that name a person never go into a log, and neither does a person's id: say ids of things, codes and counts.
 """
 
 import re
@@ -17,8 +17,23 @@ from metrics import timings
 log = structlog.get_logger("earshot.request")
 
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
-# In a line of JSON, from its secret or its person to where the string or the line of a traceback ends.
-_TELLING_ADDRESS = re.compile(r'(/welcome/|/api/metrics/users/)(?:[^"\\]|\\[^n])+')
+# Behind these an address has a secret, a person, or an id of the caller's own, which may be made of anything.
+_TELLING = (
+    "/welcome/",
+    "/api/metrics/users/",
+    "/api/metrics/dubbing-sessions/",
+    "/api/conversations/",
+    "/api/calls/",
+    "/api/crm/calls/",
+    "/api/crm/users/",
+    "/api/crm/contacts/",
+    "/calls/",
+    "/contacts/",
+    "/settings/people/",
+)
+# In a line of JSON, from there to where the string or the line of a traceback ends.
+_TELLING_ADDRESS = re.compile(rf'({"|".join(_TELLING)})(?:[^"\\]|\\[^n])+')
+_PLACE_IN_ROUTE = re.compile(r"<(?:\w+:)?(\w+)>")
 _DETAIL = re.compile(r"(DETAIL: ).*")
 _BEFORE_RENDERING: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -95,10 +110,25 @@ def request_id_of(given: str) -> str:
     return given if _SAFE_REQUEST_ID.match(given) else uuid.uuid4().hex
 
 
+def _told(request: HttpRequest) -> str:
+    """The address without what may name somebody; of one that leads nowhere, how it begins."""
+    match = request.resolver_match
+    if match is None:
+        first = request.path.split("/", 2)[1]
+        return request.path if request.path in {"/", f"/{first}"} else f"/{first}/…"
+
+    def told(place: re.Match[str]) -> str:
+        value = match.kwargs.get(place[1])
+        return str(value) if isinstance(value, uuid.UUID) or place[1] == "chunk_index" else "…"
+
+    return f"/{_PLACE_IN_ROUTE.sub(told, match.route)}"
+
+
 class RequestLog:
     """Gives each request an id (the caller's `X-Request-ID` when it is sane), times it and writes one line.
 
-    The path goes in without its query, which may hold a ticket or a search.
+    The path goes in without its query, which may hold a ticket or a search, and of the ids in it with those of ours
+    alone that no person has.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -115,7 +145,7 @@ class RequestLog:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=_told(request),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )

@@ -29,7 +29,7 @@ class BearerAuthentication(BaseAuthentication):
         token = tokens.find(secret.strip())
         if token is None:
             raise AuthenticationFailed("This token is unknown, expired or revoked. Issue a new one.")
-        structlog.contextvars.bind_contextvars(user_id=token.user_id, tenant_id=token.user.tenant_id)
+        structlog.contextvars.bind_contextvars(tenant_id=token.user.tenant_id)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -68,6 +68,25 @@ def test_a_sign_in_link_is_logged_without_its_secret_by_whoever_logs_it(method, 
         assert refused["message"].endswith(": /welcome/…")
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("/api/calls/call-of-dana/notes", "/api/calls/…"),
+        ("/api/metrics/dubbing-sessions/dana/heartbeat", "/api/metrics/dubbing-sessions/…"),
+        ("/api/people/dana@example.com", "/api/…"),
+        (
+            "/api/audio/sessions/0b0e7dca-6e0c-4a8c-9d3c-0a1c3f6f6a11/chunks/3",
+            "/api/audio/sessions/0b0e7dca-6e0c-4a8c-9d3c-0a1c3f6f6a11/chunks/3",
+        ),
+    ],
+)
+def test_an_address_is_logged_with_the_ids_alone_that_no_person_has(address, told):
+    logged, _ = ask(address, urls="config.urls")
+    [line] = [line for line in logged if line["message"] == "request"]
+    assert line["path"] == told
+    assert "dana" not in json.dumps(logged)
+
+
 @pytest.mark.parametrize("urls", ["config.urls", "tests.config.broken_urls"], ids=["asked", "with a mistake of ours"])
 def test_whose_figures_are_asked_for_is_in_no_log(urls):
     logged, _ = ask("/api/metrics/users/org/dana", urls=urls)
