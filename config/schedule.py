@@ -89,6 +89,7 @@ def defaults() -> list[Default]:
         Default("Have erasures go on whose time has come", "crm.run_due_erasures", every=erase, expires=erase),
         Default("Forget again whom a backup brought back", "crm.replay_erasures", every=erase, expires=erase),
         Default("Remind of erasures whose time runs out", "crm.remind_of_erasures", every=3600, expires=3600),
+        Default("Remove what is older than is kept", "crm.apply_retention", crontab="20 1 * * *", expires=3600),
         Default("Seal the audit log", "crm.seal_audit_log", every=seal, expires=seal),
     ]
 

@@ -254,6 +254,7 @@ SPECTACULAR_SETTINGS = {
         "VerdictStateEnum": "audio.states.VerdictState",
         "CardVerdictStateEnum": "crm.board.VERDICT_STATES",
         "AlertKindEnum": "metrics.models.AlertKind",
+        "RetentionKindEnum": "crm.models.RetentionKind",
         "AlertStateEnum": "metrics.models.AlertState",
         "AlertUnitEnum": "metrics.alerts.kinds.Unit",
         "AlertResolutionEnum": "metrics.models.Resolution",

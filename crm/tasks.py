@@ -6,7 +6,7 @@ from celery import shared_task
 
 from audio.errors import RetryableAudioError
 from calls.errors import RetryableCallError
-from crm import matching, sign_in
+from crm import matching, retention, sign_in
 from crm.audit import sealing, verifying
 from crm.erasure import reminding, replaying, running, states
 from crm.models import Tenant
@@ -81,3 +81,18 @@ def replay_erasures() -> None:
 @shared_task(name="crm.remind_of_erasures", queue="privacy")
 def remind_of_erasures() -> None:
     reminding.remind()
+
+
+@shared_task(name="crm.apply_retention", queue="privacy")
+def apply_retention() -> None:
+    retention.apply_to_all()
+
+
+@shared_task(
+    name=retention.APPLY_TASK,
+    queue="privacy",
+    autoretry_for=(RetryableAudioError, RetryableCallError, RetryableMetricsError),
+    max_retries=5,
+)
+def apply_retention_of(tenant_id: int) -> None:
+    retention.apply_in_part(tenant_id)

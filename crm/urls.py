@@ -6,6 +6,7 @@ from crm.api import board, call_contacts, contacts, dashboard, erasures, holds, 
 from crm.api import calls as calls_api
 from crm.api import people as people_api
 from crm.api import person_exports as person_exports_api
+from crm.api import retention as retention_api
 from crm.api import settings as settings_api
 from crm.pages import alerts as alert_pages
 from crm.pages import audit as audit_pages
@@ -16,6 +17,7 @@ from crm.pages import dashboard as dashboard_pages
 from crm.pages import erasures as erasure_pages
 from crm.pages import holds as hold_pages
 from crm.pages import person_exports as person_export_pages
+from crm.pages import retention as retention_pages
 from crm.pages import statuses as status_pages
 
 _PERSON = "settings/people/<int:person_id>"
@@ -90,6 +92,8 @@ urlpatterns = [
         person_export_pages.RemovePersonExport.as_view(),
         name="remove-person-export",
     ),
+    path("privacy/retention/", retention_pages.RetentionPage.as_view(), name="retention-page"),
+    path("privacy/retention/change/", retention_pages.ChangeRetention.as_view(), name="change-retention-page"),
     path("privacy/", erasure_pages.ErasuresPage.as_view(), name="privacy-page"),
     path("privacy/new/", erasure_pages.NewErasurePage.as_view(), name="new-erasure-page"),
     path("privacy/new/preview/", erasure_pages.PreviewErasurePage.as_view(), name="preview-erasure-page"),
@@ -114,6 +118,7 @@ urlpatterns = [
     path("api/privacy/holds/<int:hold_id>/lift", holds.LiftHold.as_view(), name="lift-hold"),
     path("crm/board", board.Board.as_view(), name="board"),
     path("crm/calls/get-grouped-by-status", board.GroupedByStatus.as_view(), name="grouped-by-status"),
+    path("api/privacy/retention", retention_api.Retention.as_view(), name="retention"),
     path("api/audit", audit_api.AuditLog.as_view(), name="audit"),
     path("api/audit/export", audit_api.AuditExport.as_view(), name="audit-export"),
     path("api/audit/verification", audit_api.AuditVerification.as_view(), name="audit-verification"),

@@ -61,6 +61,7 @@ _WORDS = {
     "config.tell_stores": "Tell the sizes of the servers",
     "metrics.tell_gauges": "Tell how the tiers of the figures stand",
     "crm.sweep_person_exports": "Remove exports whose time is over, and make those that wait",
+    "crm.apply_retention": "Remove what is older than is kept",
     "crm.seal_audit_log": "Seal the audit log",
     "crm.run_due_erasures": "Have erasures go on whose time has come",
     "crm.replay_erasures": "Forget again whom a backup brought back",

@@ -26,6 +26,8 @@ PAGES = [
     "/settings/alerts/history/",
     "/settings/alerts/rules/error_count/",
     "/privacy/audit/",
+    "/privacy/retention/",
+    "/privacy/retention/change/",
     "/profile/",
     "/nowhere/",
 ]

@@ -86,6 +86,7 @@ BODIES = {
     ("patch", "/api/metrics/alerts/rules/{kind}"): {"threshold": 7.5},
     ("post", "/api/metrics/alerts/destinations"): {"kind": "email", "address": "desk@example.com"},
     ("patch", "/api/metrics/alerts/destinations/{destination_id}"): {"is_on": False},
+    ("patch", "/api/privacy/retention"): {"audio_days": 400},
     ("patch", "/api/crm/settings"): {"access": {"sign_in_hours": 8}},
 }
 
