@@ -119,7 +119,8 @@ def _told(request: HttpRequest) -> str:
 
     def told(place: re.Match[str]) -> str:
         value = match.kwargs.get(place[1])
-        return str(value) if isinstance(value, uuid.UUID) or place[1] == "chunk_index" else "…"
+        is_ours = isinstance(value, uuid.UUID) or (place[1] == "index" and str(value).isdecimal())
+        return str(value) if is_ours else "…"
 
     return f"/{_PLACE_IN_ROUTE.sub(told, match.route)}"
 
