@@ -315,6 +315,8 @@ EARSHOT_MOST_ATTEMPTS = environment.integer("EARSHOT_MOST_ATTEMPTS", 4)
 EARSHOT_ERASURE_SECONDS = environment.integer("EARSHOT_ERASURE_SECONDS", 60, least=1)
 # A worker that erases says so often that it lives; one that has not for this long is taken for dead.
 EARSHOT_ERASURE_LEASE_SECONDS = environment.integer("EARSHOT_ERASURE_LEASE_SECONDS", 60, least=3)
+# Somebody else sees to Redis' files, and it is not told to write them anew after somebody was erased.
+EARSHOT_REDIS_NO_REWRITE = environment.boolean("EARSHOT_REDIS_NO_REWRITE")
 
 # --- Hearing ---
 # Which engine writes down what is said; auto is Whisper where its model is there.

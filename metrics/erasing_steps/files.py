@@ -3,6 +3,9 @@
 A step of its own after all others in Redis. It has the files written anew and waits for it. That this was done after
 somebody was erased is noted in Redis itself, under a digest, for a while: as long as the note is there nothing is left
 in the files; later nobody can tell, and they have to be written once more. The Redis that may forget keeps no files.
+
+A server that does not take the command never comes to an end of it. Where whoever runs that one sees to its files,
+EARSHOT_REDIS_NO_REWRITE=1 says so, and nothing is asked here.
 """
 
 import time
@@ -40,6 +43,8 @@ _STATUS: Final = {_LOG: "aof_last_bgrewrite_status", _SNAPSHOT: "rdb_last_bgsave
 
 def count(subject: Subject) -> int:
     """How many of Redis' files may still hold what was erased."""
+    if settings.EARSHOT_REDIS_NO_REWRITE:
+        return 0
     with _reachable():
         return 0 if _client().exists(_note_of(subject)) else len(_files())
 
@@ -49,6 +54,8 @@ def erase(subject: Subject, *, progress: Progress = untold) -> int:
 
     Raises RetryableMetricsError when one is not done in time.
     """
+    if settings.EARSHOT_REDIS_NO_REWRITE:
+        return 0
     until = time.monotonic() + MOST_SECONDS
     written = 0
     with _reachable():

@@ -90,3 +90,9 @@ def test_while_redis_is_away_that_is_said(them, settings):
             step.erase(them)
     finally:
         step._client.cache_clear()
+
+
+def test_where_somebody_else_sees_to_the_files_they_are_left_alone(tenant, settings):
+    settings.EARSHOT_REDIS_NO_REWRITE = True
+    somebody = customer(tenant)
+    assert step.count(somebody) == step.erase(somebody) == step.search(somebody) == 0
