@@ -176,7 +176,7 @@ def test_whoever_else_knocks_finds_nothing_of_ours(tenant, stranger, agent, ours
         if "{" in template and template not in OF_EVERY_COMPANY:
             assert response.status_code == 404, user.username
         else:
-            told = response.content.decode()
+            told = response.getvalue().decode()
             for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
                 assert word not in told, user.username
 
