@@ -10,9 +10,10 @@ from metrics.errors import BadPersonKey
 def candidates(tenant_id: int) -> set[str]:
     """The person keys of all whom calls name, and conversations that wait to become some. Raises RetryableCallError."""
     senders, sent = waiting.people(tenant_id)
-    found = {person_keys.of_user(user_id) for user_id in people.users(tenant_id) | senders}
-    found |= {person_keys.of_contact(contact_id) for contact_id in people.contacts(tenant_id)}
-    for identity in people.identities(tenant_id) | sent:
+    named = people.everybody(tenant_id)
+    found = {person_keys.of_user(user_id) for user_id in named.users | senders}
+    found |= {person_keys.of_contact(contact_id) for contact_id in named.contacts}
+    for identity in named.identities | sent:
         found |= _key_of(identity)
     return found
 

@@ -1,9 +1,9 @@
 """Whose calls are, and whom they name, in all of a company's calls: those that were deleted too."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from calls.store.client import BUCKETS, calls, collection, reachable
+from calls.store.client import BUCKETS, CALLS, calls, collection, patient, reachable
 from calls.store.expressions import Document
 from calls.store.indexes import NAMED_IN
 from metrics.erasing import Identity
@@ -11,6 +11,8 @@ from metrics.mongo_clients import DEADLINE_MS
 
 # Who has a call, besides whose it is.
 HELD_BY = ("owner_id", "assigned_to_id")
+_HISTORY = "history."
+_IN_HISTORY = [name.removeprefix(_HISTORY) for name in NAMED_IN if name.startswith(_HISTORY)]
 # What the index for deleted ones begins with.
 _ALL = {"deleted": {"$in": [0, 1]}}
 _AT_ONCE = 1000
@@ -103,39 +105,47 @@ def naming(tenant_id: int, user_id: int) -> set[str]:
     return found
 
 
-@reachable()
 def count_naming(tenant_id: int, user_id: int) -> int:
-    """How many calls name a colleague in any way: each of the company's is looked at, and no index asked."""
-    anywhere = [{name: user_id} for name in ("user_id", *HELD_BY, *NAMED_IN)]
-    wanted = {"tenant_id": tenant_id, "$or": anywhere}
-    return calls().count_documents(wanted, hint=[("$natural", 1)], maxTimeMS=DEADLINE_MS)
+    """How many calls name a colleague in any way: each of the company's is looked at, and no index asked.
 
-
-@reachable()
-def users(tenant_id: int) -> set[int]:
-    """All colleagues whom a company's calls name in any way."""
-    found: set[Any] = set()
-    for name in ("user_id", *HELD_BY, *NAMED_IN):
-        found |= set(calls().distinct(name, {"tenant_id": tenant_id}, maxTimeMS=DEADLINE_MS))
-    return {one for one in found if isinstance(one, int) and not isinstance(one, bool)}
-
-
-@reachable()
-def contacts(tenant_id: int) -> set[int]:
-    """All contacts whose calls they are."""
-    wanted = {"tenant_id": tenant_id, **_ALL, "contact_id": {"$gt": 0}}
-    return {int(one) for one in calls().distinct("contact_id", wanted, maxTimeMS=DEADLINE_MS)}
-
-
-@reachable()
-def identities(tenant_id: int) -> set[Identity]:
-    """What all customers are called whose calls they are."""
-    pipeline: list[Document] = [
-        {"$match": {"tenant_id": tenant_id, "external_user_id": {"$gt": ""}}},
-        {"$group": {"_id": {"platform": "$platform", "external_user_id": "$external_user_id"}}},
+    For as long as it takes; what the history says is looked through once, which is half of the work.
+    """
+    in_history = [{name: user_id} for name in _IN_HISTORY]
+    anywhere: list[Document] = [
+        *({name: user_id} for name in ("user_id", *HELD_BY)),
+        {"history": {"$elemMatch": {"$or": in_history}}},
+        *({name: user_id} for name in NAMED_IN if not name.startswith(_HISTORY)),
     ]
-    found = (one["_id"] for one in calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS))
-    return {Identity(one.get("platform") or "", one["external_user_id"]) for one in found}
+    with reachable(), patient() as database:
+        return database[CALLS].count_documents({"tenant_id": tenant_id, "$or": anywhere}, hint=[("$natural", 1)])
+
+
+class Named(NamedTuple):
+    """Whom calls name: colleagues, contacts, and what customers are called."""
+
+    users: set[int]
+    contacts: set[int]
+    identities: set[Identity]
+
+
+def everybody(tenant_id: int) -> Named:
+    """All whom a company's calls name in any way. Every call is looked at, for as long as it takes."""
+    found = Named(set(), set(), set())
+    lists = [{"$ifNull": [f"${name}", []]} for name in NAMED_IN]
+    fields = {
+        "users": {"$setUnion": [[f"${name}" for name in ("user_id", *HELD_BY)], *lists]},
+        **dict.fromkeys(["contact_id", "platform", "external_user_id"], True),
+        "_id": False,
+    }
+    pipeline: list[Document] = [{"$match": {"tenant_id": tenant_id}}, {"$project": fields}]
+    with reachable(), patient() as database:
+        for one in database[CALLS].aggregate(pipeline):
+            found.users.update(user for user in one["users"] if isinstance(user, int))
+            if one.get("contact_id") is not None:
+                found.contacts.add(int(one["contact_id"]))
+            if one.get("external_user_id"):
+                found.identities.add(Identity(one.get("platform") or "", one["external_user_id"]))
+    return found
 
 
 def _ids(wanted: Document) -> set[str]:
