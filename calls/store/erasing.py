@@ -11,6 +11,7 @@ from calls.store import counters
 from calls.store.client import BUCKETS, calls, collection, in_transaction, reachable
 from calls.store.edits import status_of
 from calls.store.expressions import CONCLUSIONS, Document, literal, stages
+from calls.store.indexes import by_call_id
 from metrics.mongo_clients import DEADLINE_MS
 
 # A call and its buckets → what they become: the same objects where nothing changes, None where the call goes.
@@ -21,17 +22,17 @@ Change = Callable[[Document, Sequence[Document]], tuple[Document, Sequence[Docum
 def count(tenant_id: int, call_ids: Sequence[str]) -> int:
     """How many of these calls there are, deleted ones too."""
     wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
-    return calls().count_documents(wanted, maxTimeMS=DEADLINE_MS)
+    return _count(wanted)
 
 
 @reachable()
 def remove_for_good(tenant_id: int, call_ids: Sequence[str]) -> int:
     """Take calls away with their buckets, all or none, and count them out. How many there were."""
-    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
+    wanted, hint = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}, by_call_id()
 
     def work(session: ClientSession) -> int:
-        there = list(calls().find(wanted, {"status_id": True, "deleted": True}, session=session))
-        calls().delete_many(wanted, session=session)
+        there = list(calls().find(wanted, {"status_id": True, "deleted": True}, session=session, hint=hint))
+        calls().delete_many({"_id": {"$in": [one["_id"] for one in there]}, **wanted}, session=session)
         collection(BUCKETS).delete_many(wanted, session=session)
         _count_out(session, tenant_id, there)
         return len(there)
@@ -43,14 +44,13 @@ def remove_for_good(tenant_id: int, call_ids: Sequence[str]) -> int:
 def spilled_among(tenant_id: int, call_ids: Sequence[str]) -> set[str]:
     """Those of some calls that have buckets."""
     wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}, "spilled": {"$exists": True}}
-    found = calls().find(wanted, {"call_id": True, "_id": False}, max_time_ms=DEADLINE_MS)
-    return {one["call_id"] for one in found}
+    return _ids(wanted)
 
 
 @reachable()
 def read(tenant_id: int, call_ids: Sequence[str]) -> list[tuple[Document, list[Document]]]:
     """Some calls as they lie in the store, deleted ones too, each with its buckets in order."""
-    return _read(tenant_id, call_ids, None)
+    return _read(tenant_id, call_ids, None, by_call_id())
 
 
 @reachable()
@@ -61,12 +61,14 @@ def change_each(tenant_id: int, call_ids: Sequence[str], change: Change) -> list
     collection asks for: what an older program wrote wrongly can be erased as well.
     """
 
+    hint = by_call_id()
+
     def work(session: ClientSession) -> list[str]:
         changed: list[Document] = []
         gone: list[Document] = []
         heads: list[UpdateOne] = []
         others: list[ReplaceOne[Document]] = []
-        for head, own in _read(tenant_id, call_ids, session):
+        for head, own in _read(tenant_id, call_ids, session, hint):
             after = change(head, own)
             if after is None:
                 gone.append(head)
@@ -80,7 +82,7 @@ def change_each(tenant_id: int, call_ids: Sequence[str], change: Change) -> list
                 changed.append(head)
         if gone:
             going = {"tenant_id": tenant_id, "call_id": {"$in": [one["call_id"] for one in gone]}}
-            calls().delete_many(going, session=session)
+            calls().delete_many({"_id": {"$in": [one["_id"] for one in gone]}, **going}, session=session)
             collection(BUCKETS).delete_many(going, session=session)
             _count_out(session, tenant_id, gone)
         if others:
@@ -105,7 +107,7 @@ def count_not_without(tenant_id: int, call_ids: Sequence[str], side: str, people
         {"corrections.heard_as": side},
         *({name: value} for name, value in people.items()),
     ]
-    return calls().count_documents({**wanted, "$or": either}, maxTimeMS=DEADLINE_MS)
+    return _count({**wanted, "$or": either})
 
 
 @reachable()
@@ -114,7 +116,7 @@ def names_of_side(tenant_id: int, call_ids: Sequence[str], side: str) -> list[tu
     wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
     fields = dict.fromkeys(["call_id", f"renamed.{side}", "corrections.heard_as", "corrections.speaker"], True)
     names: list[tuple[str, str]] = []
-    for one in calls().find(wanted, {**fields, "_id": False}, max_time_ms=DEADLINE_MS):
+    for one in calls().find(wanted, {**fields, "_id": False}, max_time_ms=DEADLINE_MS, hint=by_call_id()):
         call_id = one["call_id"]
         names += [(call_id, side), (call_id, one.get("renamed", {}).get(side, side))]
         own = (correction for correction in one.get("corrections", []) if correction["heard_as"] == side)
@@ -127,7 +129,7 @@ def count_with_side(tenant_id: int, call_ids: Sequence[str], side: str) -> int:
     """How many of some calls have words of a side, or corrections of them, in themselves or in their buckets."""
     wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
     either = [{"conversation": {"$elemMatch": {"speaker": side}}}, {"corrections": {"$elemMatch": {"heard_as": side}}}]
-    found = set(calls().distinct("call_id", {**wanted, "$or": either}, maxTimeMS=DEADLINE_MS))
+    found = _ids({**wanted, "$or": either})
     in_buckets = {**wanted, "conversation": {"$elemMatch": {"speaker": side}}}
     found |= set(collection(BUCKETS).distinct("call_id", in_buckets, maxTimeMS=DEADLINE_MS))
     return len(found)
@@ -141,7 +143,7 @@ def count_with_text(tenant_id: int, call_ids: Sequence[str], pattern: str) -> in
     said = ["conversation.text", "conversation.words.text", "conversation.redactions.original"]
     told = ["subject", "summary", "corrections.text", "notes.text"]
     in_calls = {**wanted, "$or": [{name: found} for name in (*said, *told)]}
-    ids = set(calls().distinct("call_id", in_calls, maxTimeMS=DEADLINE_MS))
+    ids = _ids(in_calls)
     in_buckets = {**wanted, "$or": [{name: found} for name in said]}
     ids |= set(collection(BUCKETS).distinct("call_id", in_buckets, maxTimeMS=DEADLINE_MS))
     return len(ids)
@@ -161,11 +163,23 @@ def count_buckets(tenant_id: int, call_ids: Sequence[str]) -> int:
     return collection(BUCKETS).count_documents(wanted, maxTimeMS=DEADLINE_MS)
 
 
+def _count(wanted: Document) -> int:
+    """Of some calls, by their ids."""
+    hint = by_call_id()
+    return calls().count_documents(wanted, maxTimeMS=DEADLINE_MS, **({"hint": hint} if hint else {}))
+
+
+def _ids(wanted: Document) -> set[str]:
+    """The same, which they are."""
+    found = calls().find(wanted, {"call_id": True, "_id": False}, max_time_ms=DEADLINE_MS, hint=by_call_id())
+    return {one["call_id"] for one in found}
+
+
 def _read(
-    tenant_id: int, call_ids: Sequence[str], session: ClientSession | None
+    tenant_id: int, call_ids: Sequence[str], session: ClientSession | None, hint: str | None
 ) -> list[tuple[Document, list[Document]]]:
     wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}}
-    heads = list(calls().find(wanted, session=session, max_time_ms=DEADLINE_MS))
+    heads = list(calls().find(wanted, session=session, max_time_ms=DEADLINE_MS, hint=hint))
     spilled = [one["call_id"] for one in heads if "spilled" in one]
     own: dict[str, list[Document]] = {}
     if spilled:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from calls.store.client import BUCKETS, CALLS, calls, collection, patient, reachable
 from calls.store.expressions import Document
-from calls.store.indexes import NAMED_IN
+from calls.store.indexes import NAMED_IN, by_call_id
 from metrics.erasing import Identity
 from metrics.mongo_clients import DEADLINE_MS
 
@@ -71,7 +71,8 @@ def _parties(tenant_id: int, call_ids: Sequence[str]) -> list[Party]:
         {"$match": wanted},
         {"$project": {**dict.fromkeys(of_call, True), "speakers": speakers, "of_lines": of_lines, "_id": False}},
     ]
-    found = list(calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS))
+    hint = by_call_id()
+    found = list(calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS, **({"hint": hint} if hint else {})))
     spilled = [one["call_id"] for one in found if "spilled" in one]
     outside = collection(BUCKETS).aggregate(
         [
