@@ -166,7 +166,8 @@ def count_buckets(tenant_id: int, call_ids: Sequence[str]) -> int:
 def _count(wanted: Document) -> int:
     """Of some calls, by their ids."""
     hint = by_call_id()
-    return calls().count_documents(wanted, maxTimeMS=DEADLINE_MS, **({"hint": hint} if hint else {}))
+    how: dict[str, Any] = {"maxTimeMS": DEADLINE_MS} | ({"hint": hint} if hint else {})
+    return calls().count_documents(wanted, **how)
 
 
 def _ids(wanted: Document) -> set[str]:

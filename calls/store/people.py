@@ -1,7 +1,7 @@
 """Whose calls are, and whom they name, in all of a company's calls: those that were deleted too."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from calls.store.client import BUCKETS, CALLS, calls, collection, patient, reachable
 from calls.store.expressions import Document
@@ -72,7 +72,8 @@ def _parties(tenant_id: int, call_ids: Sequence[str]) -> list[Party]:
         {"$project": {**dict.fromkeys(of_call, True), "speakers": speakers, "of_lines": of_lines, "_id": False}},
     ]
     hint = by_call_id()
-    found = list(calls().aggregate(pipeline, maxTimeMS=DEADLINE_MS, **({"hint": hint} if hint else {})))
+    how: dict[str, Any] = {"maxTimeMS": DEADLINE_MS} | ({"hint": hint} if hint else {})
+    found = list(calls().aggregate(pipeline, **how))
     spilled = [one["call_id"] for one in found if "spilled" in one]
     outside = collection(BUCKETS).aggregate(
         [
