@@ -28,7 +28,8 @@ def fill(*, username, count):
         )
         for place in range(count // 8)
     )
-    pages = [f"/privacy/{request.pk}/" for request in requests[: len(ErasureState)]]
+    shown = {"pending", "running", "failed", "blocked"}
+    pages = [f"/privacy/{request.pk}/" for request in requests[: len(ErasureState)] if request.state in shown]
     print(f"\n{json.dumps(pages)}")
 
 

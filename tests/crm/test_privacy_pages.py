@@ -303,3 +303,7 @@ def test_the_rail_and_the_tabs_show_what_one_may_open(desk, client, tenant):
     assert '<a href="/privacy/holds/">Holds</a>' in page
     client.force_login(make_user(tenant, "supervisor"))
     assert "/privacy/" not in client.get("/board/").content.decode()
+    client.force_login(make_user(tenant, "admin"))
+    page = client.get("/privacy/audit/").content.decode()
+    assert re.search(r'class="rail-entry" href="/privacy/(retention|audit)/" aria-current="(true|page)"', page)
+    assert ">Erasures</a>" not in page
