@@ -26,7 +26,7 @@ def write(session: AudioSession, target: BinaryIO, *, share: Share, told: Callab
     """Write the file to `target`, which has to be able to go back. `told` is called now and then, and may raise.
 
     One side of a recording of two channels is its channel, alone. Raises NothingRecorded when nothing of it is stored,
-    StoreUnavailable, and Django's OperationalError.
+    StoreUnavailable, what `calls` raises when it cannot tell what is masked, and Django's OperationalError.
     """
     recording = Recording.of(session)
     channel = None if share is Share.WHOLE or recording.channels != len(SIDES) else SIDES.index(share.value)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from calls import store
 from calls.corrections import with_originals
 from calls.documents import Call, Correction, Redaction, Segment, Word
+from calls.errors import UnknownCall
 from calls.redaction.words import Place, places_of
 
 
@@ -31,12 +32,14 @@ class RedactedSpan:
 
 
 def of_call(*, tenant_id: int, call_id: str) -> list[RedactedSpan]:
-    """Everything that is masked in a call, deleted or not, in order of time; nothing when there is no such call.
+    """Everything that is masked in a call, deleted or not, in order of time. Spans may overlap.
 
-    Spans may overlap. Raises RetryableCallError.
+    Raises UnknownCall when there is no such call, by which alone it could be known; RetryableCallError.
     """
     call = store.masked_in(tenant_id=tenant_id, call_id=call_id)
-    return sorted({*_heard(call), *_written(call)}) if call is not None else []
+    if call is None:
+        raise UnknownCall(f"There is no call {call_id} by which one knew what is masked in its recording.")
+    return sorted({*_heard(call), *_written(call)})
 
 
 def _heard(call: Call) -> Iterator[RedactedSpan]:

@@ -1,10 +1,11 @@
 """Calls that a company keeps no longer: those that began before a moment, but for those that a legal hold is on.
 
 Each goes whole, with its buckets, what older programs kept of it, and what search looks through; deleted ones too. What
-else there is of it, as its recording, goes with whoever keeps that.
+else there is of it, as its recording, goes with whoever keeps that, and before it: without the call nobody knows what
+of the sound is masked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import structlog
@@ -35,12 +36,16 @@ def oldest(tenant_id: int) -> datetime | None:
     return aged.first_moment(tenant_id)
 
 
-def remove(tenant_id: int, *, before: datetime, held: Held) -> Iterator[int]:
+def remove(
+    tenant_id: int, *, before: datetime, held: Held, first: Callable[[Sequence[str]], object] = lambda call_ids: None
+) -> Iterator[int]:
     """Take what is older away for good, the oldest first, batch by batch; tells how many calls went with each.
 
-    Again is the same as once, also after it died anywhere. Raises RetryableCallError.
+    `first` is called with the ids of each batch, before anything of it goes. Again is the same as once, also after it
+    died anywhere. Raises RetryableCallError, and what `first` does.
     """
     while call_ids := aged.oldest(tenant_id, before=before, held=held, most=_AT_ONCE):
+        first(call_ids)
         # The calls last, by which whoever goes on after a crash finds the rest.
         search_index.remove_whole(tenant_id, call_ids)
         legacy_erasing.remove(legacy_erasing.rows_of(tenant_id, call_ids))

@@ -4,7 +4,7 @@
    the audit log. Without a rule a kind stays for good, or as the installation has it.
 2. Every night beat sends a task for each company that has a rule (`apply_to_all`). One works on a company at a time.
 3. Each floor removes what is its own, some at a time (`audio/retention.py`, `calls/retention.py`,
-   `metrics/retention.py`, `audit/keeping.py`): the sound alone, of which the transcript stays; or a call, after which
+   `metrics/retention.py`, `audit/keeping.py`): the sound alone, of which the transcript stays; or a call, before which
    its recording goes, rows and sound. What is begun and not ended is gone on with by the next.
 4. What was removed is counted while it goes (`RetentionRun`), and the audit log has an entry.
 
@@ -12,8 +12,8 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from celery import current_app
 from django.db import transaction
 from django.utils import timezone
 
+from audio import erasing as erasing_audio
 from audio import retention as of_audio
 from calls import erasing as erasing_calls
 from calls import retention as of_calls
@@ -78,7 +79,7 @@ def report(tenant_id: int, policy: RetentionPolicy | None = None) -> list[Row]:
     Raises RetryableAudioError, RetryableCallError or RetryableMetricsError while a store is away.
     """
     rules = policy or RetentionPolicy.of(tenant_id)
-    held = holds.held(tenant_id)
+    held = _held(tenant_id)
     now = timezone.now()
     rows = []
     for kind, how in KINDS.items():
@@ -174,7 +175,7 @@ def _apply_kind(tenant_id: int, kind: RetentionKind, before: datetime) -> Iterat
     """Each batch, counted as soon as it has gone."""
     how = KINDS[kind]
     # Whoever is held is asked for each kind anew: removing the one before may have taken long.
-    held = holds.held(tenant_id)
+    held = _held(tenant_id)
     _, kept = how.count(tenant_id, before=before, held=held)
     run = RetentionRun.objects.create(
         tenant_id=tenant_id, kind=kind, before=before, removed=0, held=kept, at=timezone.now()
@@ -185,6 +186,13 @@ def _apply_kind(tenant_id: int, kind: RetentionKind, before: datetime) -> Iterat
         run.save(update_fields=["removed", "at"])
         yield gone
     log.info("retention_applied", tenant_id=tenant_id, kind=kind.value, removed=run.removed, held=kept)
+
+
+def _held(tenant_id: int) -> Held:
+    """What holds are on, with the calls that somebody held has recorded: without them nobody knows what is masked."""
+    held = holds.held(tenant_id)
+    recorded = [one for user_id in held.user_ids for one in erasing_audio.find(tenant_id, user_id=user_id)]
+    return replace(held, call_ids=held.call_ids | {one.call_id for one in recorded})
 
 
 def _has_rule(policy: RetentionPolicy) -> bool:
@@ -227,8 +235,11 @@ def _kept(tenant_id: int, held: Held) -> set[str]:
 
 
 def _remove_calls(tenant_id: int, *, before: datetime, held: Held) -> Iterator[int]:
-    yield from of_calls.remove(tenant_id, before=before, held=held)
-    # Also those that somebody left behind who died after the calls had gone.
+    def recordings(call_ids: Sequence[str]) -> None:
+        of_audio.remove_recordings(tenant_id, call_ids, held=held)
+
+    yield from of_calls.remove(tenant_id, before=before, held=held, first=recordings)
+    # Also those whose calls went in another way.
     for _ in of_audio.remove_left(tenant_id, before=before, held=held):
         yield 0
 

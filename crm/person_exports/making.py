@@ -25,7 +25,7 @@ from audio.models import AudioSession, RecordingConsent
 from calls import export as call_files
 from calls import store
 from calls.documents import people_by_side
-from calls.errors import RetryableCallError
+from calls.errors import RetryableCallError, UnknownCall
 from crm import forgotten
 from crm.erasure import subjects
 from crm.errors import UnknownSubject
@@ -274,6 +274,9 @@ def _add_sound(work: _Work, package: Package, folder: str, recorded: AudioSessio
                 if is_over_age
                 else "Sound: none is stored."
             )
+            return
+        except UnknownCall:
+            entry.without.append("Sound: its call is no more, by which one knew what of it is to be masked.")
             return
         sound.seek(0)
         name = f"{folder}/audio.{copies.EXTENSION}"

@@ -9,6 +9,7 @@ from audio.playback import Recording
 from audio.silencing import FADE_FRAMES
 from calls import conversations, store
 from calls.documents import Segment, segment_id_of
+from calls.store.client import calls
 from crm.models import AuditEntry
 from tests.audio.test_playback import RATE, at, body_of, level, play, put, samples_of
 from tests.builders import bearer, do_all_jobs, make_session, make_user
@@ -281,6 +282,15 @@ def test_the_waveform_is_flat_there_for_everybody_and_says_where(api, agent, rol
     near = bearer(user).get(at(session, "/peaks"), {"start": 2.0, "end": 5.0}).json()
     assert [point == 0 for point in near["peaks"][1]] == [place < 23 for place in range(60)]
     assert bearer(user).get(at(session, "/peaks"), {"start": 4.0}).json()["masked"] == []
+
+
+def test_without_its_call_a_recording_is_heard_by_those_alone_who_may_hear_all_of_it(api, session):
+    put(api, session, 0, made_of(4.0))
+    hear(session)
+    calls().delete_one({"tenant_id": session.tenant_id, "call_id": session.call_id})
+    assert api.get(at(session)).status_code == 404
+    assert api.get(at(session, "/peaks")).status_code == 404
+    originals(session)
 
 
 def test_what_another_company_masks_in_a_call_of_the_same_id_is_no_matter(session, stranger):

@@ -7,6 +7,7 @@ import pytest
 
 from calls import conversations, editing, opening, redacted_spans
 from calls.documents import Segment, segment_id_of
+from calls.errors import UnknownCall
 from calls.redacted_spans import RedactedSpan
 from calls.store.client import BUCKETS, collection
 from tests.calls.old_rows import old_installation
@@ -53,10 +54,12 @@ def spans(agent, call_id):
     return redacted_spans.of_call(tenant_id=agent.tenant_id, call_id=call_id)
 
 
-def test_a_call_that_there_is_not_has_nothing_masked(agent, stranger, call_id):
+def test_of_a_call_that_there_is_not_nobody_knows_what_is_masked(agent, stranger, call_id):
     hear(agent, call_id, f"It is {CARD} thanks")
-    assert spans(agent, "no-such-call") == []
-    assert spans(stranger, call_id) == []
+    with pytest.raises(UnknownCall):
+        spans(agent, "no-such-call")
+    with pytest.raises(UnknownCall):
+        spans(stranger, call_id)
     assert spans(agent, call_id)
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from audio.models import AudioChunk, AudioSession
 from calls import store
 from calls.errors import UnknownCall
+from calls.store import erasing
 from calls.store.client import calls
 from crm import retention
 from crm.audit import acts, sealing
@@ -169,10 +170,38 @@ def test_what_a_dead_worker_left_goes_the_next_time(tenant, agent, monkeypatch, 
         dying.setattr(dies_in, lambda *args, **options: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             retention.apply(tenant.pk)
-    assert AudioSession.objects.exists()
+    assert has_call(old)
     assert retention.apply(tenant.pk)
     assert not has_call(old)
     assert not AudioSession.objects.exists()
+
+
+def test_no_sound_is_there_without_its_call(tenant, agent, monkeypatch):
+    """By the call alone one knows what of the sound is masked."""
+    old = recorded(agent, 50)
+    keep(tenant, transcripts=40)
+    there = []
+    remove = erasing.remove_for_good
+
+    def remove_calls(tenant_id, call_ids):
+        there.append(AudioSession.objects.filter(call_id__in=call_ids).exists())
+        return remove(tenant_id, call_ids)
+
+    monkeypatch.setattr("calls.store.erasing.remove_for_good", remove_calls)
+    assert retention.apply(tenant.pk)
+    assert not has_call(old)
+    assert there == [False]
+
+
+def test_a_call_stays_while_who_recorded_it_is_held(tenant, agent, privacy):
+    lead = make_user(tenant, "supervisor")
+    held = recorded(lead, 50)
+    store.change(tenant_id=tenant.pk, call_id=held.call_id, values={"user_id": agent.pk})
+    holds.place(privacy, HoldKind.USER, user_id=lead.pk, reason="A dispute")
+    keep(tenant, transcripts=40)
+    assert report_of(tenant)["transcripts"] == (0, 1)
+    assert retention.apply(tenant.pk)
+    assert (has_call(held), has_sound(held)) == (True, True)
 
 
 def test_when_its_time_is_up_the_rest_is_for_another_task(tenant, agent, monkeypatch):
