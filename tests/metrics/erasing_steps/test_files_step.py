@@ -94,5 +94,5 @@ def test_while_redis_is_away_that_is_said(them, settings):
 
 def test_where_somebody_else_sees_to_the_files_they_are_left_alone(tenant, settings):
     settings.EARSHOT_REDIS_NO_REWRITE = True
-    somebody = customer(tenant)
+    somebody = customer(tenant.pk, ("web", "dana"))
     assert step.count(somebody) == step.erase(somebody) == step.search(somebody) == 0
