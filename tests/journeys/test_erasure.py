@@ -107,7 +107,9 @@ def measured(client, external_user_id):
             "session_id": f"s-{external_user_id}",
             "user_id": external_user_id,
             "platform": "webchat",
+            "extraction_ms": 100,
             "dubbing_ms": 300,
+            "reinsertion_ms": 100,
             **({"received_at": yesterday.isoformat()} if number % 2 else {}),
         }
         for number in range(10)
