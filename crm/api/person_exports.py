@@ -54,7 +54,7 @@ class NewPersonExportSerializer(serializers.Serializer[dict[str, Any]]):
 
 class PersonExportSerializer(serializers.ModelSerializer[PersonExport]):
     kind = serializers.ChoiceField(choices=SubjectKind.choices, read_only=True)
-    state = serializers.ChoiceField(choices=ExportState.choices, read_only=True)
+    status = serializers.ChoiceField(choices=ExportState.choices, source="state", read_only=True)
     user_id = serializers.IntegerField(source="subject.user_id", default=None, read_only=True, allow_null=True)
     contact_id = serializers.IntegerField(source="subject.contact_id", default=None, read_only=True, allow_null=True)
     platform = serializers.CharField(source="subject.platform", default=None, read_only=True, allow_null=True)
@@ -67,7 +67,7 @@ class PersonExportSerializer(serializers.ModelSerializer[PersonExport]):
         model = PersonExport
         fields: ClassVar = [
             "id",
-            "state",
+            "status",
             "kind",
             "user_id",
             "contact_id",

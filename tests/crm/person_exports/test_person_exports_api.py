@@ -37,12 +37,12 @@ def test_an_export_is_asked_for_made_and_fetched_and_each_is_written_down(privac
     asked = privacy.post(EXPORTS, {"contact_id": ada.pk}, format="json")
     assert asked.status_code == 202
     told = asked.json()
-    assert (told["state"], told["contact_id"], told["subject_name"]) == ("waiting", ada.pk, "Ada Lovelace")
+    assert (told["status"], told["contact_id"], told["subject_name"]) == ("waiting", ada.pk, "Ada Lovelace")
     address = f"{EXPORTS}/{told['id']}"
     assert refusal(privacy.get(f"{address}/file")) == (409, "export_not_ready")
     assert making.make(uuid.UUID(told["id"]))
     ready = privacy.get(address).json()
-    assert (ready["state"], ready["calls_done"], ready["calls_total"]) == ("ready", 1, 1)
+    assert (ready["status"], ready["calls_done"], ready["calls_total"]) == ("ready", 1, 1)
     response = privacy.get(f"{address}/file")
     assert response["Cache-Control"] == "no-store"
     assert response["Content-Disposition"] == f'attachment; filename="export-{told["id"][:8]}.zip"'
@@ -77,7 +77,7 @@ def test_an_export_expires_and_then_there_is_nothing_and_nobody(privacy, officer
     requests.sweep()
     assert objects() == []
     told = privacy.get(address).json()
-    assert (told["state"], told["contact_id"], told["subject_name"]) == ("expired", None, "")
+    assert (told["status"], told["contact_id"], told["subject_name"]) == ("expired", None, "")
     assert refusal(privacy.get(f"{address}/file")) == (410, "export_expired")
 
 
