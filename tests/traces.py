@@ -51,7 +51,7 @@ class Stores:
         """Documents as they lie there, those of time series in their buckets too."""
         with MongoClient(self.environment["EARSHOT_MONGODB_URL"]) as client:
             database = client.get_default_database()
-            for one in database.list_collections():
+            for one in database.list_collections(filter={"name": {"$ne": "system.views"}}):
                 for document in database[one["name"]].find():
                     yield f"mongodb {one['name']}", bson.encode(document)
 
