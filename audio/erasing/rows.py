@@ -5,6 +5,7 @@ and so does what anybody may have written about the one who goes. Chunks' texts 
 is in the call.
 """
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final
@@ -159,7 +160,9 @@ def _consents(side: ErasedSide, subject: Subject) -> QuerySet[RecordingConsent]:
         return RecordingConsent.objects.exclude(by="", wording="")
     named = Q(pk__in=[])
     for name in _names_of(subject):
-        named |= Q(by__icontains=name) | Q(wording__icontains=name)
+        # As a word or some, and not within others: "ann" is no part of Hannah.
+        alone = rf"(^|\W){re.escape(name)}($|\W)"
+        named |= Q(by__iregex=alone) | Q(wording__iregex=alone)
     return RecordingConsent.objects.filter(named)
 
 

@@ -105,6 +105,15 @@ def test_the_customers_consent_stays_when_the_agent_goes(agent, of_two):
     }
 
 
+def test_a_consent_is_no_agents_whose_name_is_a_part_of_a_word_in_it(tenant, of_two):
+    leo = make_user(tenant, "agent")
+    leo.username = "leo"
+    leo.save(update_fields=["username"])
+    session = rich(leo, of_two, channels=2)
+    erase(subject_of(session, Share.AGENT, user_id=leo.pk))
+    assert session.consents.get().by == "Cleo Client"
+
+
 def test_of_the_customers_consent_only_that_it_was_given_stays_when_they_go(agent, of_two):
     session = rich(agent, of_two, channels=2)
     erase(subject_of(session, Share.CLIENT))
