@@ -28,7 +28,7 @@ from calls import erasing as erasing_calls
 from calls import retention as of_calls
 from crm.audit import acts, keeping
 from crm.erasure import holds
-from crm.models import RetentionKind, RetentionPolicy, RetentionRun, Tenant
+from crm.models import LegalHold, RetentionKind, RetentionPolicy, RetentionRun, Tenant
 from metrics import locks
 from metrics import retention as of_figures
 from metrics.retention import Held
@@ -175,17 +175,28 @@ def _apply_kind(tenant_id: int, kind: RetentionKind, before: datetime) -> Iterat
     """Each batch, counted as soon as it has gone."""
     how = KINDS[kind]
     # Whoever is held is asked for each kind anew: removing the one before may have taken long.
-    held = _held(tenant_id)
+    standing, held = _standing(tenant_id), _held(tenant_id)
     _, kept = how.count(tenant_id, before=before, held=held)
     run = RetentionRun.objects.create(
         tenant_id=tenant_id, kind=kind, before=before, removed=0, held=kept, at=timezone.now()
     )
-    for gone in how.remove(tenant_id, before=before, held=held):
-        run.removed += gone
-        run.at = timezone.now()
-        run.save(update_fields=["removed", "at"])
-        yield gone
+    is_over = False
+    while not is_over:
+        is_over = True
+        for gone in how.remove(tenant_id, before=before, held=held):
+            run.removed += gone
+            run.at = timezone.now()
+            run.save(update_fields=["removed", "at"])
+            yield gone
+            if (now := _standing(tenant_id)) != standing:
+                # A hold that was placed meanwhile is on what is left.
+                standing, held, is_over = now, _held(tenant_id), False
+                break
     log.info("retention_applied", tenant_id=tenant_id, kind=kind.value, removed=run.removed, held=kept)
+
+
+def _standing(tenant_id: int) -> set[int]:
+    return set(LegalHold.objects.of(tenant_id).standing().values_list("pk", flat=True))
 
 
 def _held(tenant_id: int) -> Held:

@@ -19,7 +19,7 @@ from crm import retention
 from crm.audit import acts, sealing
 from crm.contacts import Identity
 from crm.erasure import holds
-from crm.models import AuditEntry, HoldKind, RetentionPolicy, RetentionRun
+from crm.models import AuditEntry, HoldKind, LegalHold, RetentionPolicy, RetentionRun
 from metrics import archive, locks
 from tests.builders import bearer, make_contact, make_segment, make_session, make_user, put_chunk
 from tests.sound import encode, tone
@@ -142,6 +142,26 @@ def test_what_is_held_stays_with_its_sound(tenant, agent, privacy, held_by):
     assert (has_call(held), has_sound(held)) == (True, True)
     assert not AudioSession.objects.filter(pk=free.pk).exists()
     assert runs() == {"audio": (1, 1), "transcripts": (1, 1)}
+
+
+@pytest.mark.parametrize("kind", ["audio", "transcripts"])
+def test_a_hold_that_is_placed_while_others_go_is_heeded(tenant, agent, privacy, monkeypatch, kind):
+    monkeypatch.setattr("audio.retention._AT_ONCE", 1)
+    monkeypatch.setattr("calls.retention._AT_ONCE", 1)
+    both = [recorded(agent, days) for days in (51, 50)]
+    keep(tenant, **{kind: 40})
+
+    def hold(kind, removed):
+        for one in both:
+            if not LegalHold.objects.exists() and has_call(one) and has_sound(one):
+                holds.place(privacy, HoldKind.CALL, call_id=one.call_id, reason="A dispute")
+
+    def has_sound(session):
+        return AudioSession.objects.filter(pk=session.pk, sound_removed_at=None).exists()
+
+    assert retention.apply(tenant.pk, progress=hold)
+    assert LegalHold.objects.exists()
+    assert sum(has_call(one) and has_sound(one) for one in both) == 1
 
 
 def test_what_was_held_goes_once_the_hold_is_lifted(tenant, agent, privacy):
