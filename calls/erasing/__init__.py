@@ -8,7 +8,8 @@
 5. `search_index`: what search looks through.
 
 `candidates` are all whom the calls name, so that a store which came back from a backup can be asked whom it knows
-again; `obeyed` keeps in MongoDB which erasures it has seen, which a backup from before has not.
+again, and `by_phone_alone` are calls that name nobody who could be; `obeyed` keeps in MongoDB which erasures it has
+seen, which a backup from before has not.
 
 The vectors of texts that a process has made last are kept in its memory alone (`calls.embedding.cache`), by digests
 of the texts: they end with the process or make room for others, and tell neither a text nor a person.
@@ -16,5 +17,6 @@ of the texts: they end with the process or make room for others, and tell neithe
 
 from calls.erasing.candidates import candidates
 from calls.erasing.finding import FoundCall, find
+from calls.store.people import by_phone_alone, made_after
 
-__all__ = ["FoundCall", "candidates", "find"]
+__all__ = ["FoundCall", "by_phone_alone", "candidates", "find", "made_after"]

@@ -1,6 +1,7 @@
 """Whose calls are, and whom they name, in all of a company's calls: those that were deleted too."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from calls.store.client import BUCKETS, CALLS, calls, collection, patient, reachable
@@ -52,6 +53,19 @@ def of_client(
     if phone_keys:
         found |= _ids({"tenant_id": tenant_id, "phone_key": {"$in": list(phone_keys)}, "contact_id": None})
     return found
+
+
+@reachable()
+def by_phone_alone(tenant_id: int) -> set[str]:
+    """The ids of the calls from a phone that are no contact's."""
+    return _ids({"tenant_id": tenant_id, "phone_key": {"$gt": ""}, "contact_id": None})
+
+
+@reachable()
+def made_after(tenant_id: int, call_ids: Collection[str], moment: datetime) -> set[str]:
+    """Those of some calls that there were not yet at a moment: their ids may be those of earlier ones."""
+    wanted = {"tenant_id": tenant_id, "call_id": {"$in": list(call_ids)}, "created_at": {"$gt": moment}}
+    return _ids(wanted) if call_ids else set()
 
 
 def parties(tenant_id: int, call_ids: Collection[str]) -> Iterator[Party]:

@@ -164,6 +164,9 @@ class _Company:
         people = [self._people[digest] for digest in sorted(entry.people & self._people.keys())]
         sessions = _among(entry.sessions, self._sessions)
         calls = _among(entry.calls, self._calls)
+        # Callers make up the ids of calls: one that was made since is another call, and somebody else's.
+        for call_id in calls_erasing.made_after(self.tenant_id, list(calls), entry.at):
+            del calls[call_id]
         if not (people or sessions or calls):
             return None
         subject = _subject_of(self.tenant_id, people)
@@ -184,10 +187,10 @@ class _Company:
 
     @cached_property
     def _calls(self) -> dict[str, str]:
-        # Those that MongoDB has name whose they are; these are what else may be left of one.
+        # What else may be left of a call, and those of MongoDB that do not name whose they are.
         recorded = AudioSession.objects.filter(tenant=self.tenant_id).order_by().values_list("call_id", flat=True)
         indexed = IndexedCall.objects.of(self.tenant_id).order_by().values_list("call_id", flat=True)
-        ids = {*recorded.iterator(), *indexed.iterator()}
+        ids = {*recorded.iterator(), *indexed.iterator(), *calls_erasing.by_phone_alone(self.tenant_id)}
         return {ledger.digest_of_call(self.tenant_id, one): one for one in ids}
 
 

@@ -15,7 +15,7 @@ from crm.models import AuditEntry, Contact, ContactIdentity, ContactKey, Erasure
 from metrics.erasing_steps import obeyed as obeyed_by_redis
 from metrics.models import Forgotten
 from tests.builders import make_contact
-from tests.crm.erasure.people import call_of, make_customer
+from tests.crm.erasure.people import call_of, make_call, make_customer, said
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,32 @@ def test_whom_mongodb_alone_knows_again_is_erased_there(tenant, officer, agent):
     assert (after["contact_id"], after["external_user_id"]) == (None, None)
     assert "purple" not in str(after)
     assert ledger.name_of(erased) in obeyed_by_mongodb.marked()
+
+
+def test_a_call_by_phone_alone_that_mongodb_knows_again_goes(tenant, officer, agent):
+    dana = make_contact(tenant, "Dana", phones=["+49 40 998877"])
+    call_id = make_call(agent, said("speaker_1", "My tractor is purple."), phone="+49 40 998877")
+    before = call_of(tenant, call_id)
+    assert before["contact_id"] is None
+    erased = erase(officer, dana)
+    assert call_of(tenant, call_id) is None
+    store.client.calls().insert_one(before)
+    unmark(erased)
+    (request,) = replaying.replay_now().requests
+    assert request.state == "completed"
+    assert call_of(tenant, call_id) is None
+
+
+def test_a_later_call_that_got_the_id_of_an_erased_one_stays(tenant, officer, agent):
+    dana, call_id = make_customer(tenant, agent, ident="dana")
+    store.client.calls().update_one({"call_id": call_id}, {"$set": {"conversation.0.speaker": "speaker_1"}})
+    erased = erase(officer, dana)
+    assert call_of(tenant, call_id) is None
+    make_call(agent, said("client", "I am somebody else."), call_id=call_id, user_id=agent.pk)
+    later = call_of(tenant, call_id)
+    unmark(erased)
+    assert list(replaying.replay_now().requests) == []
+    assert call_of(tenant, call_id) == later
 
 
 def test_a_store_that_lost_its_marks_and_knows_nobody_gets_them_back_without_more(tenant, officer, agent):
