@@ -5,6 +5,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from calls import live
+from crm.contacts import email_key
 from crm.erasure import written_down
 from crm.models import Contact, ContactIdentity, ContactKey, KeyKind, MatchDue
 from metrics.erasing import Identity, Progress, Subject, untold
@@ -49,16 +50,19 @@ def search(subject: Subject) -> int:
     if subject.user_id is not None:
         return 0
     reached = Q(kind=KeyKind.PHONE, value__in=subject.phone_keys) | Q(kind=KeyKind.EMAIL, value__in=subject.emails)
-    typed = Q(pk__in=_ids(subject))
+    typed = Q(pk__in=[])
     for email in subject.emails:
         typed |= Q(emails__icontains=email)
+    near = Contact.objects.of(subject.tenant_id).filter(typed).values_list("emails", flat=True)
     wanted = set(subject.identities)
     known = ContactIdentity.objects.filter(tenant=subject.tenant_id).values_list("platform", "external_user_id")
     dues = MatchDue.objects.filter(tenant=subject.tenant_id)
     due = dues.values_list("phone_key", "platform", "external_user_id")
     return (
         ContactKey.objects.filter(reached, tenant=subject.tenant_id).count()
-        + Contact.objects.of(subject.tenant_id).filter(typed).count()
+        + _contacts(subject).count()
+        # What only ends as an address of theirs does is somebody else's.
+        + sum(email_key(email) in subject.emails for emails in near for email in emails)
         + sum(Identity(*one) in wanted for one in known.iterator())
         + sum(phone in subject.phone_keys or Identity(*one) in wanted for phone, *one in due.iterator())
         + written_down.entries(subject).count()

@@ -92,7 +92,7 @@ def is_held(request: ErasureRequest) -> bool:
     """Whether a hold forbids to begin it. Without any hold at the company no other store is asked."""
     if not LegalHold.objects.of(request.tenant_id).standing().exists():
         return False
-    return bool(blocking(subjects.look(request.tenant_id, subjects.asked_by(request))))
+    return bool(blocking(subjects.with_what_is_theirs(subjects.of_request(request))))
 
 
 def held(tenant_id: int) -> Held:

@@ -53,6 +53,7 @@ def ask(user: User | None, asked: Asked, *, reason: str, tenant_id: int | None =
             subject=asked.named,
             subject_name=subjects.name_of(company, asked),
             reason=reason,
+            plan=subjects.remembered(company, asked),
             requested_by=user,
             requested_at=now,
             # Where nobody has to, it counts as approved.

@@ -229,7 +229,13 @@ class _Run:
         subject = self._known()
         if not request.is_replay:
             self._asked(lambda: self._close_doors(subject), store="postgres")
-        self._asked(lambda: forget(subject, at=request.started_at or timezone.now()), store="archive")
+        while True:
+            known = subject
+            self._asked(partial(forget, known, at=request.started_at or timezone.now()), store="archive")
+            # Until just now they may have been given one more id; from now on nobody whom this finds is given any.
+            subject = subjects.merged(known, self._known())
+            if subject.person_keys == known.person_keys:
+                break
         found = self._asked(lambda: subjects.with_what_is_theirs(subject), store="mongodb")
         subject = subjects.merged(subject, found)
         request.plan = {**request.plan, "subject": subjects.as_json(subject)}
@@ -245,8 +251,10 @@ class _Run:
         request = self.request
         if not request.subject:
             return self._planned()
+        if "subject" not in request.plan:
+            return subjects.of_request(request)
         now = subjects.who(request.tenant_id, subjects.asked_by(request))
-        return subjects.merged(self._planned(), now) if "subject" in request.plan else now
+        return subjects.without_what_others_have(subjects.merged(self._planned(), now))
 
     def _planned(self) -> Subject:
         return subjects.from_json(self.request.tenant_id, self.request.plan["subject"])
@@ -334,6 +342,7 @@ class _Run:
         with transaction.atomic():
             marks.write([entry_name], at=now)
             holds.forget(subject)
+            self._end_others(subject, now)
             moved = states.move(
                 self.held(), ErasureState.COMPLETED, ended_at=now, claimed_at=None, error="", **states.EMPTIED
             )
@@ -346,6 +355,15 @@ class _Run:
                 via="machine",
                 tenant_id=request.tenant_id,
             )
+
+    def _end_others(self, subject: Subject, now: datetime) -> None:
+        """Whoever asked for the same person by another name has what they asked for, and their request knows a name."""
+        for other in ErasureRequest.objects.of(subject.tenant_id).filter(state__in=states.UNBEGUN, is_replay=False):
+            if not subjects.is_named_by(subject, other.subject):
+                continue
+            if states.move(states.as_read(other), ErasureState.CANCELLED, ended_at=now, **states.EMPTIED):
+                about = f"erasure:{other.pk}"
+                acts.write("erasure.cancelled", actor=None, subject=about, via="machine", tenant_id=subject.tenant_id)
 
     # --- The row ---
 

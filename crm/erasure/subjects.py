@@ -66,8 +66,23 @@ def asked_of(
 
 
 def asked_by(request: ErasureRequest) -> Asked:
-    """Whom a request that has not ended is about."""
-    return Asked(kind=SubjectKind(request.kind), **request.subject)
+    """Whom a request that has not ended is about, as of now: an id may have become a contact's since.
+
+    Not so for a replay: a backup may have the id with a contact who is somebody else.
+    """
+    asked = Asked(kind=SubjectKind(request.kind), **request.subject)
+    if asked.kind == SubjectKind.EXTERNAL and not request.is_replay:
+        return asked_of(request.tenant_id, platform=asked.platform, external_user_id=asked.external_user_id)
+    return asked
+
+
+def is_named_by(subject: Subject, named: Mapping[str, Any]) -> bool:
+    """Whether that is whom `ErasureRequest.subject` names."""
+    if named.get("user_id") is not None:
+        return bool(named["user_id"] == subject.user_id)
+    if named.get("contact_id") is not None:
+        return bool(named["contact_id"] == subject.contact_id)
+    return bool(named) and Identity(named["platform"], named["external_user_id"]) in subject.identities
 
 
 def name_of(tenant_id: int, asked: Asked) -> str:
@@ -103,6 +118,40 @@ def who(tenant_id: int, asked: Asked) -> Subject:
         identities=tuple(dict.fromkeys([*(Identity(*pair) for pair in pairs), *named])),
         phone_keys=tuple(sorted(keys[KeyKind.PHONE] - _of_others(tenant_id, KeyKind.PHONE, keys, contact.pk) - {""})),
         emails=_own_emails(tenant_id, keys[KeyKind.EMAIL], contact_id=contact.pk),
+    )
+
+
+def of_request(request: ErasureRequest) -> Subject:
+    """Everything that whom a request is about goes by, without what is theirs.
+
+    Of a contact that was removed since they were asked for, what it went by then (`remembered`).
+    """
+    tenant_id = request.tenant_id
+    subject = who(tenant_id, asked_by(request))
+    if "asked" in request.plan and not Contact.objects.of(tenant_id).filter(pk=subject.contact_id or 0).exists():
+        then = from_json(tenant_id, request.plan["asked"])
+        others = [one for one in then.identities if resolve(tenant_id, *one)]
+        identities = tuple(one for one in then.identities if one not in others)
+        subject = merged(subject, replace(then, identities=identities))
+    return without_what_others_have(subject)
+
+
+def remembered(tenant_id: int, asked: Asked) -> dict[str, Any]:
+    """What `ErasureRequest.plan` keeps from the beginning, of a contact: that may be removed before its turn comes."""
+    if asked.kind != SubjectKind.CONTACT:
+        return {}
+    return {"asked": as_json(who(tenant_id, asked))}
+
+
+def without_what_others_have(subject: Subject) -> Subject:
+    """The same person without the phones and addresses that somebody else in the company has got meanwhile."""
+    taken = ContactKey.objects.filter(tenant_id=subject.tenant_id, kind=KeyKind.PHONE, value__in=subject.phone_keys)
+    phones = set(taken.exclude(contact=subject.contact_id or 0).values_list("value", flat=True))
+    own = _own_emails(subject.tenant_id, subject.emails, user_id=subject.user_id, contact_id=subject.contact_id)
+    return replace(
+        subject,
+        phone_keys=tuple(one for one in subject.phone_keys if one not in phones),
+        emails=tuple(one for one in subject.emails if one in own),
     )
 
 
@@ -149,6 +198,8 @@ def merged(known: Subject, found: Subject) -> Subject:
     """
     return replace(
         known,
+        user_id=found.user_id if known.user_id is None else known.user_id,
+        contact_id=found.contact_id if known.contact_id is None else known.contact_id,
         identities=_either(known.identities, found.identities),
         phone_keys=_either(known.phone_keys, found.phone_keys),
         emails=_either(known.emails, found.emails),
@@ -225,8 +276,9 @@ def _own_emails(
         return ()
     shared = ContactKey.objects.filter(tenant_id=tenant_id, kind=KeyKind.EMAIL, value__in=wanted)
     taken = set(shared.exclude(contact=contact_id or 0).values_list("value", flat=True))
-    colleagues = User.objects.of(tenant_id).exclude(pk=user_id or 0).exclude(email="")
-    taken |= {email_key(email) for email in colleagues.values_list("email", flat=True)} & wanted
+    colleagues = User.objects.of(tenant_id).exclude(pk=user_id or 0).values_list("email", "username")
+    # Some sign in by an address.
+    taken |= {email_key(name) for names in colleagues for name in names} & wanted
     return tuple(sorted(wanted - taken))
 
 

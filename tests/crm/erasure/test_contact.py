@@ -71,6 +71,15 @@ def test_search_finds_their_phone_at_another_contact(tenant, noa, them):
     assert step.search(them) >= 1
 
 
+def test_an_address_that_ends_as_theirs_is_somebody_elses(tenant, noa, them):
+    step.erase(them)
+    (address,) = them.emails
+    make_contact(tenant, "Somebody", emails=[f"jo.{address}"])
+    assert step.search(them) == 0
+    make_contact(tenant, "Noa again", emails=[address.upper()])
+    assert step.search(them) >= 1
+
+
 def test_who_is_known_by_an_id_alone_loses_that_and_the_contact_stays(tenant, noa):
     them = Subject(tenant.pk, identities=(Named("web", "noa"),))
     ContactIdentity.objects.get(contact=noa)

@@ -16,9 +16,9 @@ from crm import contacts, forgotten
 from crm.contacts import Identity
 from crm.erasure import certificates, ledger, marks, requests, running, steps, subjects
 from crm.errors import UnknownContact
-from crm.models import AuditEntry, Contact, ContactIdentity, ErasureRequest, Token, User
+from crm.models import AuditEntry, Contact, ContactIdentity, ErasureRequest, PrivacyPolicy, Token, User
 from metrics import archive, dubbing, keyring, recent
-from tests.builders import bearer, make_contact
+from tests.builders import bearer, make_contact, make_measured
 from tests.crm.erasure.people import call_of, make_colleague, make_customer
 from tests.running import ROOT
 from tests.waiting import wait_until
@@ -66,6 +66,66 @@ def test_a_colleague_is_erased_with_all_that_was_measured_of_them(tenant, office
     assert recent.count_user(tenant.pk, f"user:{kim.pk}") == 0
     assert recent.count_user(tenant.pk, f"user:{other.pk}") == 1
     assert keyring.known_pseudonym(tenant.pk, f"user:{kim.pk}") is None
+
+
+def test_a_contact_that_an_id_has_become_meanwhile_goes_with_it(tenant, officer):
+    request = ask(officer, platform="chat", external_user_id="dana")
+    dana = make_contact(tenant, "Dana", emails=["dana@example.org"], identities=[Identity("chat", "dana")])
+    complete(request)
+    assert not Contact.objects.filter(pk=dana.pk).exists()
+    assert forgotten.is_forgotten(tenant.pk, f"contact:{dana.pk}")
+
+
+def test_of_a_contact_removed_meanwhile_all_goes_that_it_went_by(tenant, officer):
+    dana = make_contact(tenant, "Dana", identities=[Identity("web", "dana"), Identity("web", "shared")])
+    make_measured(tenant.pk, "dana")
+    request = ask(officer, contact_id=dana.pk)
+    contacts.remove(tenant.pk, dana.pk)
+    other = make_contact(tenant, "Noa", identities=[Identity("web", "shared")])
+    complete(request)
+    assert recent.count_user(tenant.pk, "dana", platform="web") == 0
+    assert forgotten.is_forgotten(tenant.pk, "external:web:dana")
+    assert not forgotten.is_forgotten(tenant.pk, "external:web:shared")
+    assert ContactIdentity.objects.get().contact == other
+
+
+def test_an_id_given_to_them_in_the_last_moment_is_forgotten_too(tenant, officer, monkeypatch):
+    dana = make_contact(tenant, "Dana")
+    request = ask(officer, contact_id=dana.pk)
+    forget = running.forget
+
+    def late(subject, *, at):
+        if not subject.identities:
+            contacts.change(tenant.pk, dana.pk, {"identities": [Identity("chat", "dana")]})
+        forget(subject, at=at)
+
+    monkeypatch.setattr(running, "forget", late)
+    complete(request)
+    assert forgotten.is_forgotten(tenant.pk, "external:chat:dana")
+
+
+def test_no_other_request_knows_a_name_of_whom_was_erased(tenant, officer, colleague):
+    PrivacyPolicy.objects.create(tenant=tenant, four_eyes=True)
+    by_id = ask(officer, platform="chat", external_user_id="dana")
+    of_another = ask(officer, platform="chat", external_user_id="noa")
+    dana = make_contact(tenant, "Dana", identities=[Identity("chat", "dana")])
+    complete(requests.approve(colleague, ask(officer, contact_id=dana.pk).pk))
+    by_id.refresh_from_db()
+    of_another.refresh_from_db()
+    assert (by_id.state, by_id.subject, by_id.subject_name, by_id.reason) == ("cancelled", {}, "", "")
+    assert (of_another.state, of_another.subject["external_user_id"]) == ("pending", "noa")
+
+
+def test_what_others_have_that_is_like_theirs_holds_nothing_up(tenant, officer):
+    anna = make_contact(tenant, "Anna", phones=["+49 40 1234"], emails=["anna@example.org"])
+    joanna = make_contact(tenant, "Joanna", emails=["joanna@example.org"])
+    request = ask(officer, contact_id=anna.pk)
+    planned = subjects.look(tenant.pk, subjects.asked_by(request))
+    # It was not complete at first, and meanwhile her son is written down, who has the same telephone.
+    ErasureRequest.objects.update(state="failed", plan={"subject": subjects.as_json(planned)})
+    son = make_contact(tenant, "Ben", phones=["+49 40 1234"])
+    complete(request)
+    assert [*Contact.objects.order_by("pk")] == [joanna, son]
 
 
 def test_once_complete_the_request_names_nobody(tenant, officer, agent):

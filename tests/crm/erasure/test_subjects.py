@@ -68,6 +68,12 @@ def test_a_colleague_goes_by_their_address_unless_others_have_it_too(tenant):
     assert subjects.who(tenant.pk, asked).emails == ()
 
 
+def test_an_address_that_somebody_else_signs_in_by_is_not_theirs_alone(tenant):
+    kim = make_user(tenant, "agent", email="sales@example.org")
+    User.objects.filter(pk=make_user(tenant, "agent").pk).update(username="Sales@example.org")
+    assert subjects.who(tenant.pk, subjects.asked_of(tenant.pk, user_id=kim.pk)).emails == ()
+
+
 def test_a_call_goes_by_sides_where_one_knows_who_speaks(tenant, agent):
     dana, by_sides = make_customer(tenant, agent, ident="dana")
     unknown = make_call(agent, said("speaker_1", "Hello?"), platform="chat", external_user_id="dana", user_id=agent.pk)
