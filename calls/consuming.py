@@ -200,10 +200,12 @@ def _give_up(
     message: str = "",
     fields: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
+    # By the queue's own id: the conversation's is the caller's, and may be made of anything.
+    facts = {"entry_id": entry.entry_id, "tenant_id": entry.tenant_id}
     if queue.bury(entry, code=code, error=error, attempts=attempts, message=message, fields=fields):
-        log.error("conversation_given_up", conversation_id=entry.conversation_id, tenant_id=entry.tenant_id, code=code)
+        log.error("conversation_given_up", code=code, **facts)
     else:
-        log.error("dead_letters_full", conversation_id=entry.conversation_id, tenant_id=entry.tenant_id)
+        log.error("dead_letters_full", **facts)
 
 
 def _pauses() -> Iterator[float]:

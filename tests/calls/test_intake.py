@@ -216,13 +216,15 @@ def test_a_dead_letter_says_what_is_to_be_mended_in_our_words_and_never_in_anoth
     assert "Quetzalcoatlus" not in str([{**letter, "body": ""} for letter in letters.values()])
 
 
-def test_no_word_of_what_was_said_gets_into_the_log(program, settings, consumer, caplog):
+def test_no_word_of_what_was_said_and_no_id_of_the_callers_gets_into_the_log(program, settings, consumer, caplog):
     settings.EARSHOT_INTAKE_MOST_ATTEMPTS = 1
-    queue.append(program.tenant_id, "broken", orjson.dumps({"transcript": "Quetzalcoatlus"}))
+    queue.append(program.tenant_id, "ada-lovelace", orjson.dumps({"transcript": "Quetzalcoatlus"}))
     good = send(program, "User: Quetzalcoatlus")
-    wait_until_it_is("failed", program, "broken")
+    wait_until_it_is("failed", program, "ada-lovelace")
     wait_until_it_is("stored", program, good)
+    wait_until(lambda: "conversation_given_up" in caplog.text)
     assert "conversation_not_stored" in caplog.text
+    assert "ada-lovelace" not in caplog.text
     assert "Quetzalcoatlus" not in caplog.text
 
 
