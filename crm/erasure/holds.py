@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from crm.contacts import resolve
 from crm.erasure import states, subjects
+from crm.erasure.subjects import Asked
 from crm.errors import UnknownHold, UnknownSubject
-from crm.models import Contact, ContactIdentity, ErasureRequest, HoldKind, LegalHold, User
+from crm.models import Contact, ContactIdentity, ErasureRequest, HoldKind, LegalHold, SubjectKind, User
 from crm.people import HIGHEST_ID
 from metrics import locks, person_keys
 from metrics.erasing import Identity, Subject
@@ -147,9 +148,19 @@ def _is_on_person(hold: LegalHold, subject: Subject) -> bool:
 def _is_in_a_call_with(hold: LegalHold, subject: Subject) -> bool:
     if hold.kind == HoldKind.CALL or not subject.calls:
         return False
-    named = (Identity(hold.platform, hold.external_user_id),) if hold.external_user_id else ()
-    who = Subject(subject.tenant_id, user_id=hold.user_id, contact_id=hold.contact_id, identities=named)
-    return not subject.calls.keys().isdisjoint(subjects.with_what_is_theirs(who).calls)
+    return not subject.calls.keys().isdisjoint(subjects.with_what_is_theirs(_who(hold)).calls)
+
+
+def _who(hold: LegalHold) -> Subject:
+    """Whom a hold is on, with all that they go by; of an id the contact who goes by it."""
+    if hold.kind == HoldKind.USER:
+        return subjects.who(hold.tenant_id, Asked(SubjectKind.USER, hold.user_id))
+    if hold.kind == HoldKind.CONTACT:
+        return subjects.who(hold.tenant_id, Asked(SubjectKind.CONTACT, None, hold.contact_id))
+    return subjects.who(
+        hold.tenant_id,
+        subjects.asked_of(hold.tenant_id, platform=hold.platform, external_user_id=hold.external_user_id),
+    )
 
 
 def _known(rows: Any, row_id: int | None) -> int:

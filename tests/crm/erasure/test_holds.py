@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from crm import contacts
 from crm.contacts import Identity
 from crm.erasure import holds, requests, running, subjects
 from crm.errors import ErasureOnHold, UnknownHold, UnknownSubject
 from crm.models import ErasureRequest, HoldKind, LegalHold, PrivacyPolicy
 from metrics.erasing import Identity as Named
 from tests.builders import make_contact
-from tests.crm.erasure.people import make_customer
+from tests.crm.erasure.people import call_of, make_customer
 
 WHY = "Court file 12/26"
 
@@ -85,6 +86,20 @@ def test_a_hold_on_a_call_or_on_who_else_is_in_it_stops_it_too(tenant, officer, 
     assert state_of(request) == "blocked"
     holds.lift(officer, on_agent.pk)
     assert state_of(request) == "approved"
+
+
+@pytest.mark.parametrize("held_by", ["contact", "id"])
+def test_a_hold_is_on_calls_by_all_that_somebody_goes_by(tenant, officer, agent, held_by):
+    """Also on those of which it has yet to be found out whose they are."""
+    contact, call_id = make_customer(tenant, agent, ident="dana")
+    contacts.change(tenant.pk, contact.pk, {"identities": [Identity("chat", "dana"), Identity("web", "rivera")]})
+    assert call_of(tenant, call_id)["contact_id"] is None
+    if held_by == "contact":
+        holds.place(officer, HoldKind.CONTACT, contact_id=contact.pk, reason=WHY)
+    else:
+        holds.place(officer, HoldKind.EXTERNAL, platform="web", external_user_id="rivera", reason=WHY)
+    asked = subjects.asked_of(tenant.pk, user_id=agent.pk)
+    assert requests.ask(officer, asked, reason="").state == "blocked"
 
 
 def test_holds_of_others_stop_nothing(tenant, officer, stranger, dana):
