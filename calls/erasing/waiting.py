@@ -10,7 +10,7 @@ whether the people are forgotten.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -24,12 +24,13 @@ from metrics.erasing import Identity, Progress, Subject, untold
 
 # Somebody may put a dead letter back into the queue, or a consumer give up an entry, behind whoever looks.
 _LOOKS = 3
+_NOTHING = Queued(user_id="", platform="", transcript="", summary="", metadata={}, sent_by=None)
 
 
 def count(subject: Subject) -> int:
     """Conversations that are theirs, waiting or given up. Raises IntakeAway."""
     waiting = sum(_is_theirs(subject, entry.read()) for entry in queue_erasing.waiting(subject.tenant_id))
-    return waiting + sum(_is_theirs(subject, _queued(one)) for one in queue_erasing.given_up(subject.tenant_id))
+    return waiting + sum(_is_given_up_of(subject, one) for one in queue_erasing.given_up(subject.tenant_id))
 
 
 def erase(subject: Subject, *, progress: Progress = untold) -> int:
@@ -46,15 +47,18 @@ def erase(subject: Subject, *, progress: Progress = untold) -> int:
 
 
 def search(subject: Subject) -> int:
-    """By the bytes of what they go by, as they stand in all that Redis holds."""
+    """By the bytes of what they go by, as they stand in all that Redis holds.
+
+    What only stands in the metadata of somebody else's conversation goes with that one.
+    """
     needles = list(_needles(subject))
     if not needles:
         return 0
-    found = sum(_has_any(entry.body, needles) for entry in queue_erasing.waiting(subject.tenant_id))
+    found = sum(_names(subject, entry.body, needles) for entry in queue_erasing.waiting(subject.tenant_id))
     own = f"{subject.tenant_id}:"
     for field, letter in dead_bodies():
         if field.startswith(own):
-            found += _has_any(str(orjson.loads(letter).get("body", "")).encode(), needles)
+            found += _names(subject, str(orjson.loads(letter).get("body", "")).encode(), needles)
     return found
 
 
@@ -92,8 +96,8 @@ def _erase_waiting(subject: Subject) -> int:
 def _erase_given_up(subject: Subject) -> int:
     erased = 0
     for letter in queue_erasing.given_up(subject.tenant_id):
-        conversation = _queued(letter)
-        if _is_theirs(subject, conversation):
+        if _is_given_up_of(subject, letter):
+            conversation = _queued(letter)
             left = _left(subject, conversation, letter["queued_at"])
             if left is None:
                 erased += discard(subject.tenant_id, letter["conversation_id"])
@@ -147,14 +151,24 @@ def _left(subject: Subject, conversation: Queued, queued_at: datetime) -> Queued
     }
 
 
+def _is_given_up_of(subject: Subject, letter: DeadLetter) -> bool:
+    """Of one that cannot be read, by its bytes."""
+    if _read(letter["body"]) is None:
+        return _has_any(letter["body"].encode(), list(_needles(subject)))
+    return _is_theirs(subject, _queued(letter))
+
+
 def _queued(letter: DeadLetter) -> Queued:
-    """What cannot be read is nobody's."""
-    empty = Queued(user_id="", platform="", transcript="", summary="", metadata={}, sent_by=None)
+    """What cannot be read says nothing."""
+    return _read(letter["body"]) or _NOTHING
+
+
+def _read(body: str | bytes) -> Queued | None:
     try:
-        told: Any = orjson.loads(letter["body"])
+        told: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return empty
-    return {**empty, **told} if isinstance(told, Mapping) else empty
+        return None
+    return cast("Queued", {**_NOTHING, **told}) if isinstance(told, Mapping) else None
 
 
 def _identity(conversation: Queued) -> Identity:
@@ -170,6 +184,13 @@ def _needles(subject: Subject) -> Iterator[tuple[bytes, ...]]:
         # A number goes on with digits, or ends.
         yield (f'"sent_by":{subject.user_id},'.encode(),)
         yield (f'"sent_by":{subject.user_id}}}'.encode(),)
+
+
+def _names(subject: Subject, body: bytes, needles: list[tuple[bytes, ...]]) -> bool:
+    if not _has_any(body, needles):
+        return False
+    conversation = _read(body)
+    return conversation is None or _is_theirs(subject, conversation)
 
 
 def _has_any(body: bytes, needles: list[tuple[bytes, ...]]) -> bool:

@@ -120,6 +120,23 @@ def test_dead_letters_go_too_and_are_counted_as_before(program, server):
     assert queue.counts(program.tenant_id) == before
 
 
+def test_who_only_stands_in_the_metadata_of_another_holds_nothing_up(program):
+    named = {"user_id": DANA.external_user_id, "platform": DANA.platform, "sent_by": program.pk}
+    conversation_id = send(program, of=Identity("whatsapp", "+972-99"), metadata={"introduced_by": named})
+    bury(take())
+    erase(of_client(program))
+    assert [letter["conversation_id"] for letter in queue.dead_letters(program.tenant_id)[0]] == [conversation_id]
+
+
+def test_a_dead_letter_that_cannot_be_read_goes_when_it_names_them(program):
+    body = orjson.dumps({"user_id": DANA.external_user_id, "platform": DANA.platform})
+    queue.append(program.tenant_id, "theirs", body[:-1])
+    queue.append(program.tenant_id, "nobodys", b'"Quetzalcoatlus')
+    bury(take())
+    erase(of_client(program))
+    assert [letter["conversation_id"] for letter in queue.dead_letters(program.tenant_id)[0]] == ["nobodys"]
+
+
 def test_what_a_consumer_holds_leaves_redis_and_is_stored_by_nobody(program, server):
     gone, kept = send(program), send(program, of=Identity("whatsapp", "other"))
     held = take()
