@@ -34,7 +34,8 @@ _TELLING = (
 # In a line of JSON, from there to where the string or the line of a traceback ends.
 _TELLING_ADDRESS = re.compile(rf'({"|".join(_TELLING)})(?:[^"\\]|\\[^n])+')
 _PLACE_IN_ROUTE = re.compile(r"<(?:\w+:)?(\w+)>")
-_DETAIL = re.compile(r"(DETAIL: ).*")
+# What databases tell of the very row or document.
+_DETAIL = re.compile(r"(DETAIL: |dup key: |full error: ).*")
 _BEFORE_RENDERING: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -90,9 +91,13 @@ def logging_settings(*, level: str) -> dict[str, Any]:
 
 
 def _without_values(event: Any) -> Any:
-    """PostgreSQL tells in the detail of an error which row it was about, with all that stands in it."""
-    if "exception" in event:
-        event["exception"] = _DETAIL.sub(r"\1…", event["exception"])
+    """Databases tell in the detail of an error which row it was about, with all that stands in it.
+
+    Celery has it in its own line about a task that failed, too.
+    """
+    for name in ("exception", "event"):
+        if isinstance(event.get(name), str):
+            event[name] = _DETAIL.sub(r"\1…", event[name])
     return event
 
 

@@ -101,3 +101,17 @@ def test_what_stood_in_a_row_stays_out_of_an_errors_traceback():
     assert "ada" not in told
     assert "IntegrityError: null value" in told
     assert "The above" in told
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Task crm.x[1] raised unexpected: IntegrityError('duplicate key\\nDETAIL:  Key (name)=(ada) is there.\\n')",
+        'E11000 duplicate key error collection: earshot.calls index: by_id dup key: { call_id: "ada" }',
+        "batch op errors occurred, full error: {'writeErrors': [{'op': {'subject': 'ada'}}]}",
+    ],
+)
+def test_what_stood_in_a_row_stays_out_of_the_line_about_a_task_that_failed(said):
+    told = logs._without_values({"event": said, "exception": said})
+    assert "ada" not in str(told)
+    assert told["event"][:9] == said[:9]
