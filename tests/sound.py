@@ -29,13 +29,13 @@ Samples = NDArray[np.float32]
 
 
 @cache
-def speech() -> Samples:
-    """26.7 s of one man reading aloud, mono float32 at 16 kHz.
+def speech(recording: Path = SPEECH) -> Samples:
+    """26.7 s of one man reading aloud, or another recording that is here, mono float32 at 16 kHz.
 
     What he says is `speech_text`. Not to be written to.
     """
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE)
-    with av.open(BytesIO(SPEECH.read_bytes()), mode="r", format="ogg") as source:
+    with av.open(BytesIO(recording.read_bytes()), mode="r", format="ogg") as source:
         frames = [piece for frame in source.decode(audio=0) for piece in resampler.resample(frame)]
     frames += resampler.resample(None)
     samples = np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32)
