@@ -16,6 +16,7 @@ WHOLE_STACKS = {
     "tests/browser/": "pages",
     "tests/journeys/": "stacks",
     "tests/faults/": "stacks",
+    "tests/deploy/": "stacks",
     "tests/config/stack/": "stacks",
     "tests/config/test_doctor.py": "stacks",
 }

@@ -93,7 +93,7 @@ def told():
     blobs.create()
     with receiver() as (address, came):
         answer = ask(EARSHOT_SENTRY_DSN=f"http://key@{address}/1", EARSHOT_OTLP_ENDPOINT=f"http://{address}")
-    assert answer[-1] == "500"
+    assert "500" in answer
     return came
 
 

@@ -283,11 +283,11 @@ def many(agent, stranger):
             WITH made AS (
                 INSERT INTO audio_audiosession (id, tenant_id, user_id, test_session_id, call_id, start_time,
                     total_duration_seconds, chunk_count, status, s3_base_key, channels, metadata, last_activity_at,
-                    abandoned_at, verdict_state, created_at, updated_at)
+                    abandoned_at, verdict_state, erased_side, created_at, updated_at)
                 SELECT gen_random_uuid(), tenant, person, 'reference ' || n, tenant || ' ' || n, now(), 30, 1,
                     CASE WHEN n %% 4000 = 0 THEN 'failed' ELSE 'completed' END, '', 1, '{}', now(),
                     CASE WHEN n %% 4000 = 1 THEN now() END,
-                    CASE WHEN n %% 4000 = 1 THEN 'incomplete' ELSE 'complete' END,
+                    CASE WHEN n %% 4000 = 1 THEN 'incomplete' ELSE 'complete' END, '',
                     now() - age - n * interval '1 second', now()
                 FROM (VALUES (%s, %s, %s, interval '0'), (%s, %s, 12000, interval '1 day'))
                     AS who (tenant, person, most, age), generate_series(1, most) n

@@ -168,7 +168,7 @@ def test_no_name_in_the_archive_tells_a_person(person):
     keyring.destroy(12345, person_keys.of_user(987_654))
     names = list(archive.names("keyring/"))
     assert "keyring/root" in names
-    assert all(re.fullmatch(r"keyring/(root|people/[0-9a-f]{64})", name) for name in names)
+    assert all(re.fullmatch(r"keyring/(root|signing|people/[0-9a-f]{64})", name) for name in names)
     assert keyring.digest(12345, person) not in "".join(names)
 
 

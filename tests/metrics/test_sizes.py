@@ -115,12 +115,11 @@ def test_programs_are_told_the_same_as_json():
 
 
 def test_whoever_watches_is_told_by_gauges_that_are_described():
-    count(make_tenant(), NOW - timedelta(minutes=1))
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    count(make_tenant(), moment)
     sizes.tell_gauges()
     told = {(gauge.name, gauge.labels["tier"]): gauge.value for gauge in gauges.all_told()}
     assert {name for name, _ in told} <= set(gauges.KNOWN)
     assert told["tier.late", "mongodb"] == 0
-    assert told["tier.newest_timestamp_seconds", "redis"] == pytest.approx(
-        (NOW - timedelta(minutes=1)).timestamp(), abs=1
-    )
+    assert told["tier.newest_timestamp_seconds", "redis"] == pytest.approx(moment.timestamp(), abs=1)
     assert told["tier.behind", "archive"] == 0
