@@ -289,6 +289,8 @@ def copy(source, target):
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
 
+# Stores are filled, the stack is started three times, and workers die: longer than any test may take by itself.
+@pytest.mark.timeout(scaled(900, 2700))
 def test_who_is_erased_in_the_middle_of_a_call_is_nowhere_any_more_and_stays_so(erasing, tmp_path):
     world = World(erasing)
     # Everything that is searched for is there before, so that a search that finds nothing says something.
