@@ -3,9 +3,14 @@
 Redis' own client tries thrice, with pauses, which is more than most callers can wait.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from metrics.errors import RetryableMetricsError
 
 
 def connected(
@@ -35,3 +40,14 @@ def is_passing(error: redis.RedisError) -> bool:
 
 _PASSING = (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)
 _PASSING_WORDS = ("MISCONF", "BUSY Redis")
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """A server that is away for a moment as an error of ours. Raises RetryableMetricsError."""
+    try:
+        yield
+    except redis.RedisError as error:
+        if not is_passing(error):
+            raise
+        raise RetryableMetricsError("Redis is out of reach for a moment. Try again.") from error

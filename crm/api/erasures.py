@@ -1,5 +1,3 @@
-import base64
-import hashlib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -304,13 +302,8 @@ class CertificateKey(APIView):
     def get(self, request: Request) -> Response:
         """The public key by which certificates are verified; the same for every company on this server."""
         key = certificates.public_key()
-        answer = {"algorithm": "Ed25519", "public_key": key, "fingerprint": fingerprint_of(key)}
+        answer = {"algorithm": "Ed25519", "public_key": key, "fingerprint": certificates.fingerprint_of(key)}
         return Response(CertificateKeySerializer(answer).data)
-
-
-def fingerprint_of(public_key: str) -> str:
-    """The SHA-256 of a key that is given in base64."""
-    return hashlib.sha256(base64.b64decode(public_key)).hexdigest()
 
 
 def by_store(rows: Iterable[StoreRow]) -> dict[str, dict[str, int | None]]:

@@ -43,6 +43,11 @@ def public_key() -> str:
     return _as_text(_signing_key().public_key().public_bytes_raw())
 
 
+def fingerprint_of(public_key: str) -> str:
+    """The SHA-256 of a public key in base64, by which people compare it."""
+    return hashlib.sha256(base64.b64decode(public_key)).hexdigest()
+
+
 def issue(
     request: ErasureRequest, rows: Sequence[StoreRow], *, people: int, ledger_entry: bytes, completed_at: datetime
 ) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from crm.api.erasures import fingerprint_of
 from crm.erasure import certificates, requests, subjects
 from crm.errors import DeskError, ErasureNotAllowed, ErasureOnHold, LastAdmin, UnknownErasure, UnknownSubject
 from crm.models import ErasureRequest, ErasureState, PrivacyPolicy
@@ -232,7 +231,7 @@ class CertificatePage(_OnErasure):
             "requested_at": parse_datetime(document["requested_at"]),
             "completed_at": parse_datetime(document["completed_at"]),
             "verified": certificates.verify(certificates.canonical(document)),
-            "fingerprint": in_groups(fingerprint_of(document["public_key"])),
+            "fingerprint": in_groups(certificates.fingerprint_of(document["public_key"])),
             "totals": standings.totals_of(document["stores"]),
         }
         return fresh(render(request, "crm/certificate.html", page))

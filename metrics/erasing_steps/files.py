@@ -9,8 +9,6 @@ EARSHOT_REDIS_NO_REWRITE=1 says so, and nothing is asked here.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, cast
 
@@ -21,7 +19,7 @@ from django.conf import settings
 from metrics import keyring
 from metrics.erasing import Progress, Subject, untold
 from metrics.errors import RetryableMetricsError
-from metrics.redis_clients import connected, is_passing
+from metrics.redis_clients import connected, is_passing, reachable
 
 log = structlog.get_logger("earshot.erasing")
 
@@ -45,7 +43,7 @@ def count(subject: Subject) -> int:
     """How many of Redis' files may still hold what was erased."""
     if settings.EARSHOT_REDIS_NO_REWRITE:
         return 0
-    with _reachable():
+    with reachable():
         return 0 if _client().exists(_note_of(subject)) else len(_files())
 
 
@@ -58,7 +56,7 @@ def erase(subject: Subject, *, progress: Progress = untold) -> int:
         return 0
     until = time.monotonic() + MOST_SECONDS
     written = 0
-    with _reachable():
+    with reachable():
         # From now on nobody may say that it is done, until it is.
         _client().delete(_note_of(subject))
         files = _files()
@@ -126,16 +124,6 @@ def _note_of(subject: Subject) -> str:
     # Of somebody who goes by nothing any more there still are things.
     named = [*subject.person_keys, *sorted(subject.sessions), *sorted(subject.calls)]
     return _NOTE.format(digest=keyring.thing_digest(subject.tenant_id, "erased", named[0]))
-
-
-@contextmanager
-def _reachable() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        if not is_passing(error):
-            raise
-        raise RetryableMetricsError("Redis is out of reach for a moment. Try again.") from error
 
 
 @cache

@@ -5,15 +5,13 @@ forget again. Names of entries tell of nobody.
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Final, cast
 
 import redis
 from django.conf import settings
 
-from metrics.errors import RetryableMetricsError
-from metrics.redis_clients import connected, is_passing
+from metrics.redis_clients import connected, reachable
 
 _KEY: Final = "erasures:obeyed"
 _PATIENCE_SECONDS: Final = 2.0
@@ -23,25 +21,15 @@ _AT_ONCE: Final = 1000
 def mark(names: Collection[str]) -> None:
     """Note that these entries have been obeyed here; again is the same as once. Raises RetryableMetricsError."""
     wanted = list(names)
-    with _reachable():
+    with reachable():
         for first in range(0, len(wanted), _AT_ONCE):
             _client().sadd(_KEY, *wanted[first : first + _AT_ONCE])
 
 
 def marked() -> set[str]:
     """The names of the entries that have been obeyed here. Raises RetryableMetricsError."""
-    with _reachable():
+    with reachable():
         return {name.decode() for name in cast("Iterator[bytes]", _client().sscan_iter(_KEY, count=_AT_ONCE))}
-
-
-@contextmanager
-def _reachable() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        if not is_passing(error):
-            raise
-        raise RetryableMetricsError("Redis is out of reach for a moment. Try again.") from error
 
 
 @cache
