@@ -9,6 +9,7 @@ to join would then be opened and followed), may open nothing beside the body, an
 and seconds.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from audio import ffmpeg_memory
 from audio.errors import EmptyBody, NoAudio, NotAudio, TooLong
 
 # Up to PyAV 18 a file whose tags are not UTF-8 is refused unless one says otherwise; PyAV 19 takes it by itself, and
@@ -70,6 +72,8 @@ CODECS = frozenset({"opus", "vorbis", "flac", "aac", "alac", "mp3"}) | frozenset
 # FFmpeg has second decoders for some of these, under names of their own.
 DECODERS = ",".join(sorted(CODECS | {"libopus", "libvorbis", "mp3float"}))
 
+ffmpeg_memory.bound()
+
 # The shortest Opus packet is 2.5 ms: 120 s of them are 48,000.
 MOST_PACKETS = 60_000
 # Opus pre-skip is 16 bits of 48 kHz samples, 1.37 s; no other format here needs as much.
@@ -77,6 +81,8 @@ LONGEST_SKIP = 1.5
 # A packet can carry a few bytes that the file holds once for all of them (stripped headers), but packets that
 # add up to far more than the file were made by decompression, or are one stretch of bytes told many times.
 MOST_BYTES_PER_BYTE = 2
+# A file has one tag before its sound, or two, and a handful of chunks beside it.
+MOST_TAGS, MOST_RIFF_CHUNKS = 100, 1000
 # Nothing of the kind may reach the sums: a rate near zero makes years of one packet.
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 4_000, 384_000, 8
 
@@ -127,8 +133,10 @@ def open_container(body: bytes, container: Container) -> InputContainer:
     """
     if container is M4A:
         _refuse_long_sample_tables(body)
+    if container is WAV:
+        _refuse_many_chunks(body)
     source: InputContainer = av.open(
-        BytesIO(body),
+        BytesIO(_without_tags(body, container)),
         mode="r",
         format=container.ffmpeg_format,
         options={"codec_whitelist": DECODERS, "protocol_whitelist": "", "enable_drefs": "0"},
@@ -279,6 +287,43 @@ def _mp3_frame_bytes(header: bytes) -> int:
         return 144_000 * _MPEG_1_BITRATES[bitrate_index] // _MPEG_1_RATES[rate_index] + padding
     rate = _MPEG_1_RATES[rate_index] // (2 if version == 2 else 4)
     return 72_000 * _MPEG_2_BITRATES[bitrate_index] // rate + padding
+
+
+def _refuse_many_chunks(body: bytes) -> None:
+    """Raise NotAudio for a WAV file in whose chunks the demuxer would look around for a long time."""
+    at, chunks = 12, 0
+    while at + 8 <= len(body) and body[at : at + 4] != b"data":
+        at += 8 + int.from_bytes(body[at + 4 : at + 8], "little")
+        chunks += 1
+        if chunks > MOST_RIFF_CHUNKS:
+            raise NotAudio("The WAV file has too many chunks.")
+
+
+# A chunk of a WAV file that holds an ID3 tag: its name, its size, and how the tag begins.
+_TAG_IN_WAV = re.compile(rb"(?:id3|ID3) (?=.{4}ID3)", re.DOTALL)
+
+
+def _without_tags(body: bytes, container: Container) -> bytes:
+    """The same sound without ID3 tags, of which nothing is wanted here.
+
+    They may be compressed, a thousandth of what comes out, and FFmpeg keeps what comes out of each for as long as the
+    file is open.
+    """
+    if container is WAV:
+        return _TAG_IN_WAV.sub(b"JUNK", body)
+    if container is not MP3:
+        return body
+    start = 0
+    for _ in range(MOST_TAGS):
+        # Ten bytes of a head, the last four of which tell in seven bits each how long it is (ID3v2.4, section 3.1).
+        if body[start : start + 3] != b"ID3" or len(body) < start + 10:
+            return body[start:]
+        size = 0
+        for byte in body[start + 6 : start + 10]:
+            size = size << 7 | byte & 0x7F
+        has_footer = body[start + 5] & 0x10
+        start += 10 + size + (10 if has_footer else 0)
+    raise NotAudio("The MP3 file has too many tags.")
 
 
 # The MPEG-4 boxes that say how many samples there are (ISO 14496-12), and where in the box the number stands,
