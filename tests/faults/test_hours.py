@@ -6,14 +6,11 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 
-from calls import store
-from config.environment import left_by_stack
-from metrics import archived, hours, mongo_clients, recent
+from metrics import archived, hours, recent
 from metrics.errors import RetryableMetricsError
 from metrics.hours.collections import AWAITED, DAYS, FILLS, HOURS, ROLLS, ROWS
 from metrics.mongo_clients import collection
 from metrics.segments import Hour
-from tests.connections import forget_redis
 from tests.faults.test_beat import address_of_the_test_database
 from tests.metrics.dying import Workers
 from tests.metrics.truth import (
@@ -117,26 +114,6 @@ def test_a_job_that_is_killed_at_each_of_its_steps_counts_every_segment_once(wor
     workers.run(later)
     assert archived.archive_days(later).failed == []
     assert_the_archive_is_true(truth, SINCE, UNTIL)
-
-
-@pytest.fixture
-def in_stack(stack, settings):
-    """This process asks the servers of a stack, which begin again when they are killed."""
-    there = {name: getattr(settings, name) for name in ("EARSHOT_MONGODB_URL", "EARSHOT_REDIS_URL")}
-    left = left_by_stack(stack.data / "run" / "env")
-    forget_connections()
-    settings.EARSHOT_MONGODB_URL = left["EARSHOT_MONGODB_URL"]
-    settings.EARSHOT_REDIS_URL = left["EARSHOT_REDIS_URL"]
-    yield {name: left[name] for name in there}
-    for name, address in there.items():
-        setattr(settings, name, address)
-    forget_connections()
-
-
-def forget_connections():
-    store.close()
-    mongo_clients.close()
-    forget_redis()
 
 
 def answers():

@@ -41,12 +41,13 @@ class Workers:
             text=True,
         )
 
-    def run(self, now, *, job="hours", step=None, at=None, kill=None, together=1):
+    def run(self, now, *, job="hours", step=None, at=None, kill=None, number=signal.SIGKILL, together=1):
         """Fill and roll up as of then, or `archive`. `killed` at the step of that number or with that word in its name,
         `done`, or `away`, for each of so many that begin together; of these the first alone is killed. With `kill`, the
-        id of another process, that one is killed at the step in its place.
+        id of another process, that one is killed at the step in its place. With another `number`, that signal is sent.
         """
-        asked = {"now": now.isoformat(), "job": job, "step": step, "at": at, "kill": kill, "together": together}
+        asked = {"now": now.isoformat(), "job": job, "step": step, "at": at, "together": together}
+        asked |= {"kill": kill, "number": int(number)}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
@@ -75,7 +76,7 @@ class Steps:
         if self.is_spent or not (number == self.asked["step"] or (at and at in name)):
             return
         self.is_spent = True
-        os.kill(self.asked["kill"] or os.getpid(), signal.SIGKILL)
+        os.kill(self.asked["kill"] or os.getpid(), self.asked["number"])
 
 
 def _watch(steps):
@@ -103,12 +104,14 @@ def _watch(steps):
 
 def _work(asked, pipe):
     """In the forked process: 0 when all is done, 1 when something is away."""
-    from metrics.errors import RetryableMetricsError  # noqa: PLC0415 - needs Django to be set up
+    from django.db import OperationalError  # noqa: PLC0415 - needs Django to be set up
+
+    from metrics.errors import RetryableMetricsError  # noqa: PLC0415 - as above
 
     job = {"hours": _fill_and_roll_up, "archive": _archive}[asked["job"]]
     try:
         job(datetime.fromisoformat(asked["now"]), Steps(pipe, asked))
-    except RetryableMetricsError:
+    except (RetryableMetricsError, OperationalError):
         return 1
     return 0
 
