@@ -77,7 +77,8 @@ evaluate: install ## Measure how well recordings are heard: the tests' own, or t
 
 lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv lock --upgrade
-	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --no-dev -o requirements.lock
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --no-dev --group local -o requirements.lock
+	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --no-dev -o requirements-image.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate -o requirements-dev.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --only-group whisper -o requirements-whisper.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --only-group npm -o requirements-npm.lock

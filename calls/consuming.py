@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -40,9 +40,11 @@ MOST_TIMES_GIVEN_OUT = 16
 
 
 class Consumer:
-    """One process's. `run` returns after `end`, which a signal handler may call."""
+    """One process's. `run` returns after `end`, which a signal handler may call; `each_round` is called every few
+    seconds while it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, each_round: Callable[[], None] = lambda: None) -> None:
+        self._each_round = each_round
         self.name = f"consumer-{uuid.uuid4().hex[:12]}"
         self._is_asked_to_end = False
         self._takes_no_more = threading.Event()
@@ -64,6 +66,7 @@ class Consumer:
         next_look = 0.0
         pauses = _pauses()
         while not self._is_asked_to_end:
+            self._each_round()
             try:
                 if time.monotonic() >= next_look:
                     self._look()

@@ -7,7 +7,8 @@ It sees every app and no app imports it. Read in this order:
    `urls.py` finds the view.
 3. `celery.py` takes a task from a queue; `schedule.py` says what is due when, `beat.py` sends it, one leader at a time.
 4. `errors.py` says what a domain error means over HTTP; `access.py` lists every door and whom it opens to.
-5. `health.py` says whether all is well, and `doctor.py` what to do when it is not.
+5. `health.py` says whether all is well, `sign_of_life.py` that what has no port goes on, and `doctor.py` what to do
+   when something is not.
 6. `stack/` runs the servers all of this needs on a machine that has none.
 
 Nothing is imported here: the launcher in `stack/` starts without Django and Celery in its memory.

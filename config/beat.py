@@ -24,6 +24,8 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from kombu.exceptions import OperationalError as BrokerError
 
+from config import sign_of_life
+
 log = structlog.get_logger("earshot.beat")
 
 # Any number that nothing else in the database locks by.
@@ -103,6 +105,7 @@ class OneLeader(DatabaseScheduler):
 
     def tick(self, *args: Any, **options: Any) -> float:
         """Send one task that is due. Returns in how many seconds to look again."""
+        sign_of_life.give()
         try:
             if not self.lead.held:
                 if not self.lead.take():

@@ -11,7 +11,7 @@ import structlog
 from celery import Celery, signals, states
 from celery.utils.log import get_multiprocessing_logger
 
-from config import heartbeat, watching
+from config import heartbeat, sign_of_life, watching
 from config.stack.processes import end_with_parent
 from metrics import timings
 
@@ -61,6 +61,11 @@ def refuse_what_cannot_hear(options: dict[str, Any], **_: Any) -> None:
         raise SystemExit(unavailable.message) from unavailable
     if reason := engines.passed_over():
         log.warning("whisper_passed_over", reason=reason)
+
+
+# A worker's own loop sends it every two seconds, as long as it has a broker; a task that takes long does not keep it
+# from that, since it runs in another process.
+signals.heartbeat_sent.connect(sign_of_life.give, weak=False)
 
 
 @signals.worker_process_init.connect

@@ -2,6 +2,9 @@
 
 A stack started by `make run` leaves its addresses in `$EARSHOT_DATA/run/env`; what a process has in its own
 environment wins over that file, so that a command in another terminal finds the running stack by itself.
+
+What is secret may lie in a file of its own, as Docker and systemd hand it out: `EARSHOT_SECRET_KEY_FILE` names the
+file that holds what `EARSHOT_SECRET_KEY` would.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,27 @@ from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+
+# What holds a secret, in whole or as the password of an address.
+SECRET = frozenset(
+    {
+        "EARSHOT_SECRET_KEY",
+        "EARSHOT_DATABASE_URL",
+        "EARSHOT_MONGODB_URL",
+        "EARSHOT_REDIS_URL",
+        "EARSHOT_CACHE_URL",
+        "EARSHOT_S3_ACCESS_KEY",
+        "EARSHOT_S3_SECRET_KEY",
+        "EARSHOT_ARCHIVE_ACCESS_KEY",
+        "EARSHOT_ARCHIVE_SECRET_KEY",
+        "EARSHOT_TRANSCRIBER_KEY",
+        "EARSHOT_METRICS_TOKEN",
+        "EARSHOT_EMAIL_URL",
+        "EARSHOT_SENTRY_DSN",
+    }
+)
+# Longer than any secret there is: whoever names another file by mistake is told so.
+_LONGEST_SECRET = 16 * 1024
 
 
 class SettingError(Exception):
@@ -44,7 +68,7 @@ class Environment:
     def of_process(cls, process: Mapping[str, str], *, default_data: Path) -> "Environment":
         """The process's own variables over those that a running stack left behind."""
         data = Path(process.get("EARSHOT_DATA") or default_data).resolve()
-        return cls({**left_by_stack(data / "run" / "env"), **process, "EARSHOT_DATA": str(data)})
+        return cls({**left_by_stack(data / "run" / "env"), **with_secrets(process), "EARSHOT_DATA": str(data)})
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self._given(name) or default
@@ -134,6 +158,40 @@ class Environment:
     def _given(self, name: str) -> str:
         self._asked.add(name)
         return self._values.get(name, "")
+
+
+def with_secrets(process: Mapping[str, str]) -> dict[str, str]:
+    """The variables with each `EARSHOT_X_FILE` replaced by an `EARSHOT_X` that holds what is in the file.
+
+    Raises SettingError, which names the variable and never quotes a file, when a file cannot be read or is empty, or
+    when both are set.
+    """
+    read = dict(process)
+    for name in sorted(SECRET):
+        file = read.pop(f"{name}_FILE", "")
+        if not file:
+            continue
+        if read.get(name):
+            raise SettingError(f"{name} and {name}_FILE are both set. Unset one of them.")
+        read[name] = _secret_in(Path(file), f"{name}_FILE")
+    return read
+
+
+def _secret_in(file: Path, name: str) -> str:
+    """The one line of the file, without the line break that an editor or `echo` puts at its end."""
+    try:
+        with file.open(encoding="utf-8") as opened:
+            text = opened.read(_LONGEST_SECRET + 1)
+    except OSError as refused:
+        raise SettingError(f"{name} names {file}, which cannot be read: {refused.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"{name} names {file}, which holds no text.") from None
+    secret = text.strip()
+    if not secret:
+        raise SettingError(f"{name} names {file}, which is empty.")
+    if len(text) > _LONGEST_SECRET or len(secret.splitlines()) > 1:
+        raise SettingError(f"{name} names {file}, which holds more than one line.")
+    return secret
 
 
 def left_by_stack(file: Path) -> dict[str, str]:

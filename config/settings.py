@@ -104,6 +104,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Who watches from elsewhere, see config/watching; empty is nobody.
 EARSHOT_OTLP_ENDPOINT = environment.text("EARSHOT_OTLP_ENDPOINT", "")
 EARSHOT_SENTRY_DSN = environment.text("EARSHOT_SENTRY_DSN", "")
+# Workers, beat and the intake touch this file every few seconds; empty is none.
+EARSHOT_LIFE_FILE = environment.text("EARSHOT_LIFE_FILE", "")
 # A command to a database that takes longer is logged by its shape, and counted.
 EARSHOT_SLOW_MS = environment.integer("EARSHOT_SLOW_MS", 100)
 LOGGING = logging_settings(level=environment.text("EARSHOT_LOG_LEVEL", "INFO"))

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from config.environment import SettingError, with_secrets
 from config.stack import launch
 from config.stack.processes import end_with_parent
 from config.stack.screen import Failure, Screen
@@ -29,18 +30,19 @@ EARSHOT_CACHE_URL, EARSHOT_S3_ENDPOINT, EARSHOT_S3_ACCESS_KEY, EARSHOT_S3_SECRET
 def main() -> int:
     arguments = _parser().parse_args()
     try:
+        environment = with_secrets(os.environ)
         if arguments.action == "run":
             if arguments.end_with_parent:
                 end_with_parent(signal.SIGTERM)
-            return asyncio.run(launch.run(os.environ, Screen(os.environ)))
+            return asyncio.run(launch.run(environment, Screen(environment)))
         # The command's own output is what counts on standard output.
-        screen = Screen(os.environ, sys.stderr)
+        screen = Screen(environment, sys.stderr)
         command = [word for word in arguments.command[:1] if word != "--"] + arguments.command[1:]
         if not command:
             raise Failure("No command is given; say which after `--`, as in `servers --temporary -- make check`.")
         return asyncio.run(
             launch.servers(
-                os.environ,
+                environment,
                 screen,
                 command,
                 data=arguments.data,
@@ -48,7 +50,7 @@ def main() -> int:
                 for_tests=arguments.for_tests,
             )
         )
-    except Failure as failure:
+    except (Failure, SettingError) as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

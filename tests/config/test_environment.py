@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.environment import Environment, MailServer, SettingError
+from config.environment import SECRET, Environment, MailServer, SettingError, with_secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,3 +100,73 @@ def test_every_variable_is_in_the_table_of_the_docs_and_no_other():
     named = set().union(*(re.findall(r"EARSHOT_[A-Z0-9_]+", source.read_text()) for source in sources))
     documented = set(re.findall(r"^\| `(EARSHOT_[A-Z0-9_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
     assert documented == named
+
+
+def in_a_file(directory, text):
+    file = directory / "secret"
+    file.write_text(text)
+    return {"EARSHOT_SECRET_KEY_FILE": str(file)}
+
+
+@pytest.mark.parametrize("text", ["it is", "it is\n", "  it is\r\n\n"])
+def test_a_secret_may_lie_in_a_file_whatever_breaks_its_line(tmp_path, text):
+    environment = Environment.of_process(in_a_file(tmp_path, text), default_data=tmp_path)
+    assert environment.text("EARSHOT_SECRET_KEY") == "it is"
+    assert environment.given() == {"EARSHOT_DATA", "EARSHOT_SECRET_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("", "is empty"), (" \n", "is empty"), ("one\ntwo\n", "more than one line"), ("x" * 20_000, "more than one line")],
+)
+def test_a_file_that_is_no_secret_is_named_and_not_quoted(tmp_path, text, problem):
+    with pytest.raises(SettingError, match=f"EARSHOT_SECRET_KEY_FILE names .*, which .*{problem}") as told:
+        with_secrets(in_a_file(tmp_path, text))
+    assert "two" not in str(told.value)
+    assert len(str(told.value)) < 300
+
+
+def test_bytes_that_are_no_text_are_no_secret(tmp_path):
+    (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingError, match=r"EARSHOT_SECRET_KEY_FILE names .*, which holds no text"):
+        with_secrets({"EARSHOT_SECRET_KEY_FILE": str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_a_secret_that_cannot_be_read_is_named(tmp_path, name):
+    with pytest.raises(SettingError, match=r"EARSHOT_SECRET_KEY_FILE names .*, which cannot be read"):
+        with_secrets({"EARSHOT_SECRET_KEY_FILE": str(tmp_path / name)})
+
+
+def test_a_secret_is_given_one_way_only(tmp_path):
+    with pytest.raises(SettingError, match="EARSHOT_SECRET_KEY and EARSHOT_SECRET_KEY_FILE are both set"):
+        with_secrets({**in_a_file(tmp_path, "it is"), "EARSHOT_SECRET_KEY": "it is"})
+
+
+def test_a_secret_in_a_file_comes_before_one_that_a_running_stack_left(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "env").write_text("EARSHOT_SECRET_KEY=the stack's\n")
+    process = {"EARSHOT_DATA": str(tmp_path), **in_a_file(tmp_path, "ours")}
+    assert Environment.of_process(process, default_data=Path("/nowhere")).text("EARSHOT_SECRET_KEY") == "ours"
+
+
+def test_what_is_no_secret_comes_from_no_file_and_counts_as_misspelt(tmp_path):
+    environment = Environment.of_process({"EARSHOT_URL_FILE": str(tmp_path / "url")}, default_data=tmp_path)
+    assert environment.text("EARSHOT_URL", "none") == "none"
+    assert "EARSHOT_URL_FILE" in environment.misspelt()
+
+
+def test_every_secret_that_may_lie_in_a_file_is_in_the_docs():
+    told = (ROOT / "docs/settings.md").read_text().partition("## Secrets in files")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(EARSHOT_[A-Z0-9_]+)`", told)) - {"EARSHOT_X_FILE"} == SECRET
+
+
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "config.stack", "run"]])
+def test_whatever_is_started_says_in_one_line_which_secret_it_lacks(command, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "EARSHOT_DATA": str(tmp_path), "EARSHOT_SECRET_KEY_FILE": "/nowhere"}
+    ran = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode != 0
+    last = (ran.stdout + ran.stderr).strip().splitlines()[-1]
+    assert "EARSHOT_SECRET_KEY_FILE names /nowhere, which cannot be read: No such file or directory." in last

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from calls.consuming import Consumer
-from config import watching
+from config import sign_of_life, watching
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         watching.start("intake")
-        consumer = Consumer()
+        consumer = Consumer(each_round=sign_of_life.give)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: consumer.end())
         consumer.run()

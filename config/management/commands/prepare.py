@@ -19,13 +19,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="make the demo tenants and users too")
+        parser.add_argument(
+            "--stores-only", action="store_true", help="leave the static files, which an image has from its building"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._step("Engines of hearing", self._check_engines)
         self._step("Migrations", self._migrate)
         self._step("Stores", lambda: call_command("create_stores", stdout=self.stderr))
         self._step("Erasures", lambda: call_command("replay_erasures", stdout=self.stderr))
-        self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
+        if not options["stores_only"]:
+            self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if options["demo"]:
             self._step("Demo tenants and users", lambda: call_command("create_demo", stdout=self.stderr))
 

@@ -1,0 +1,66 @@
+"""docker-compose.yml and the Dockerfile, read as Docker reads them, for want of a Docker to ask."""
+
+import re
+import shlex
+
+import yaml
+
+from tests.running import ROOT
+
+# What `.env` has to hold.
+VARIABLES = {"DOMAIN": "calls.example.com"}
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+OURS = COMPOSE["x-application"]["image"]
+_BLANK = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<how>:-|:\?)(?P<rest>[^}]*))?\}")
+
+
+def filled(value, variables=VARIABLES):
+    """The value with its `${…}` filled in, at every depth. Raises KeyError for one that has to be set and is not."""
+    if isinstance(value, dict):
+        return {name: filled(one, variables) for name, one in value.items()}
+    if isinstance(value, list):
+        return [filled(one, variables) for one in value]
+    if not isinstance(value, str):
+        return value
+
+    def fill(blank):
+        if blank[0] == "$$":
+            return "$"
+        if blank["how"] == ":-":
+            return variables.get(blank["name"]) or blank["rest"]
+        return variables[blank["name"]]
+
+    return _BLANK.sub(fill, value)
+
+
+def of_ours():
+    """Name → service, of those that run our own image."""
+    return {name: service for name, service in SERVICES.items() if service["image"] == OURS}
+
+
+def is_job(service):
+    return service["restart"] == "no"
+
+
+def secrets_of(service):
+    """The names of the secrets that a service is given."""
+    return set(service.get("secrets", []))
+
+
+def instructions():
+    """The Dockerfile's (instruction, words after it), in order."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = re.sub(r"\\\n", " ", text).splitlines()
+    return [tuple(line.strip().split(maxsplit=1)) for line in lines if line.strip()]
+
+
+def image_environment():
+    """What the image's last stage sets."""
+    found = {}
+    for instruction, words in instructions():
+        if instruction == "FROM":
+            found = {}
+        if instruction == "ENV":
+            found |= dict(word.split("=", 1) for word in shlex.split(words))
+    return found
