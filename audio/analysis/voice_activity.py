@@ -5,6 +5,7 @@ hears 32 ms at a time with the last 4 ms before it, and carries its memory from 
 itself, so that a whole chunk is one call. Music, tones and noise score near zero.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +14,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from audio.analysis.decoding import SAMPLE_RATE
 from audio.errors import EngineUnavailable
+
+# As its makers build it, it keeps an id of the machine in the home directory and tells them of each start, from the
+# moment that it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
 
 MODEL = "silero_vad_v6.onnx"
 

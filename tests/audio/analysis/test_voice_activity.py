@@ -1,6 +1,10 @@
 """Where somebody speaks, and that music, tones and noise are nobody."""
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ import pytest
 from audio.analysis.decoding import SAMPLE_RATE
 from audio.analysis.voice_activity import WINDOW, Region, detect, joined, probabilities, regions
 from tests import sound
+from tests.running import ROOT
 
 SECONDS = WINDOW / SAMPLE_RATE
 
@@ -89,3 +94,13 @@ def test_regions_end_with_the_samples() -> None:
 def test_joined_widens_and_joins_but_stays_within_the_samples() -> None:
     stretches = [Region(0.05, 1.0), Region(1.4, 2.0), Region(4.0, 4.95)]
     assert joined(stretches, gap=0.3, padding=0.1, duration=5.0) == (Region(0.0, 2.1), Region(3.9, 5.0))
+
+
+def test_the_engine_tells_its_makers_nothing(tmp_path: Path) -> None:
+    # What it tells, and the id by which, it keeps at home until it is sent.
+    program = "from audio.analysis import voice_activity; voice_activity.load()"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    heard = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert (list(tmp_path.rglob("*")), heard.stderr) == ([], "")
