@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import storages
 
 from audio.errors import StoreUnavailable
+from metrics.buckets import Bucket
 
 ROOT = "audio/"
 _PIECE_BYTES = 64 * 1024
@@ -102,6 +103,11 @@ def clock() -> datetime:
         # Refusals carry the time too.
         response = error.response
     return parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+
+def bucket() -> Bucket:
+    """All of it, for who backs it up."""
+    return Bucket(_client(), _bucket())
 
 
 def put(key: str, body: bytes, *, content_type: str) -> None:

@@ -28,6 +28,8 @@ from calls import queue_scripts
 from calls.errors import IntakeAway, IntakeFull
 from metrics.redis_clients import connected, is_passing
 
+# All that is kept of them, to be taken at one moment by who backs it up.
+KEYS = "intake:*"
 STREAM_KEY = "intake:conversations"
 GROUP = "intake"
 STANDINGS_KEY = "intake:standings"

@@ -31,6 +31,7 @@ from django.utils import timezone
 from audio import blobs, live_state
 from calls import store
 from config import figure_checks, hearing_checks, heartbeat, privacy_checks, queues
+from config.backup import restoring
 from config.celery import app
 from config.findings import Check, Finding, State, cause_of, error, ok, seconds_of, skipped, warning
 from config.settings import environment
@@ -225,6 +226,14 @@ def check_migrations() -> Iterator[Finding]:
         yield ok(f"all {len(executor.loader.applied_migrations)} are applied")
 
 
+def check_restore() -> Iterator[Finding]:
+    """Whether what is here is all of a backup."""
+    if name := restoring.unfinished():
+        yield error(f"that of {name} was cut off, or goes on", "manage.py restore of it, once more")
+    else:
+        yield ok("none is half done")
+
+
 def check_store(missing: Callable[[], list[str]]) -> Iterator[Finding]:
     if absent := missing():
         yield error(f"missing: {', '.join(absent)}", "manage.py create_stores")
@@ -363,6 +372,7 @@ CHECKS: dict[str, Check] = {
     **{name: partial(check_store, missing) for name, missing in STORES.items()},
     "Archive": check_archive,
     "Redis as a store": check_keeping,
+    "Restore": check_restore,
     "Audit log": check_audit_log,
     **privacy_checks.CHECKS,
     **figure_checks.CHECKS,
@@ -389,6 +399,7 @@ def needed_servers() -> dict[str, str]:
         "Bucket": "Object store",
         "Schedules": "PostgreSQL",
         "Redis as a store": "Redis",
+        "Restore": "Redis",
         "Audit log": "PostgreSQL",
         "Erasures": "PostgreSQL",
         "Ledger of erasures": "PostgreSQL",

@@ -18,6 +18,7 @@ from django.core.files.storage import storages
 from django.db import Error, connection
 
 from metrics import locks
+from metrics.buckets import Bucket
 from metrics.errors import ArchiveConflict, ArchiveUnavailable
 
 # A missing bucket is not among them: then nothing can be said about what is there.
@@ -79,6 +80,11 @@ def check() -> list[str]:
             raise
         return [f"bucket {_bucket()}"]
     return []
+
+
+def bucket() -> Bucket:
+    """All of it, for who backs it up."""
+    return Bucket(_client(os.getpid()), _bucket())
 
 
 @_reachable()

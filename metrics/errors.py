@@ -34,6 +34,12 @@ class NoSegments(MetricsError):
     code = "no_segments"
 
 
+class BucketAway(RetryableMetricsError):
+    """The object store did not give or take what a backup is made of."""
+
+    code = "bucket_unavailable"
+
+
 class SegmentsAway(RetryableMetricsError):
     """Redis did not take or give segments."""
 

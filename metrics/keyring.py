@@ -110,6 +110,15 @@ def thing_digest(tenant_id: int, kind: str, text: str) -> str:
     return hmac.digest(_root(), f"{kind}\0{tenant_id}\0{text}".encode(), "sha256").hex()
 
 
+def fingerprint_in_archive() -> str | None:
+    """What tells the archive's root secret from another, without telling it; None when the archive has none.
+
+    Needs no database. Raises RetryableMetricsError while the archive is away.
+    """
+    root = archive.read(ROOT)
+    return None if root is None else _fingerprint_of(root)
+
+
 def is_open() -> bool:
     """Whether this process knows the root secret, so that it can make digests without the archive."""
     return _cache.root is not None
@@ -171,7 +180,7 @@ def _find_root() -> bytes:
     if root is None:
         log.error("keyring_root_missing")
         raise KeyringLost("The archive has lost its root secret, or is not the one that this database belongs to.")
-    fingerprint = hmac.digest(root, b"fingerprint", "sha256").hex()
+    fingerprint = _fingerprint_of(root)
     if known is None:
         RootFingerprint.objects.get_or_create(pk=1, defaults={"fingerprint": fingerprint})
         known = RootFingerprint.objects.values_list("fingerprint", flat=True).get()
@@ -179,6 +188,10 @@ def _find_root() -> bytes:
         log.error("keyring_root_is_another")
         raise KeyringLost("The archive's root secret is not the one that this database belongs to.")
     return root
+
+
+def _fingerprint_of(root: bytes) -> str:
+    return hmac.digest(root, b"fingerprint", "sha256").hex()
 
 
 class _Cache:

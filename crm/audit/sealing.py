@@ -87,7 +87,13 @@ def name_by_pseudonym(tenant_id: int | None, entries: Sequence[AuditEntry]) -> N
         setattr(entry, field, f"{kind}{pseudonym}")
 
 
-def _seal_block(tenant_id: int | None) -> int:
+def seal_after(tenant_id: int | None, number: int) -> None:
+    """Seal what is there of one chain in a block whose number is above that one: the archive knows those up to it."""
+    while _seal_block(tenant_id, after=number) == MOST_ENTRIES:
+        pass
+
+
+def _seal_block(tenant_id: int | None, *, after: int = 0) -> int:
     entries = list(AuditEntry.objects.unsealed().of_chain(tenant_id).order_by("pk")[:MOST_ENTRIES])
     if not entries:
         return 0
@@ -97,7 +103,7 @@ def _seal_block(tenant_id: int | None) -> int:
         with transaction.atomic():
             if not _are_still_unsealed(entries):
                 return 0
-            block = _following_block(tenant_id, entries)
+            block = _following_block(tenant_id, entries, after=after)
             for position, entry in enumerate(entries):
                 entry.block, entry.position = block, position
             AuditEntry.objects.bulk_update(entries, ["actor", "subject", "block", "position"])
@@ -114,9 +120,9 @@ def _are_still_unsealed(entries: Sequence[AuditEntry]) -> bool:
     return len(unsealed.order_by("pk").select_for_update().values_list("pk", flat=True)) == len(entries)
 
 
-def _following_block(tenant_id: int | None, entries: Sequence[AuditEntry]) -> AuditBlock:
+def _following_block(tenant_id: int | None, entries: Sequence[AuditEntry], *, after: int) -> AuditBlock:
     last = AuditBlock.objects.of_chain(tenant_id).order_by("-number").first()
-    number = last.number + 1 if last else 1
+    number = max(last.number if last else 0, after) + 1
     previous = last.hash if last else GENESIS
     now = timezone.now()
     return AuditBlock.objects.create(

@@ -1,6 +1,5 @@
 """Computes the audit log's chains again, and holds them against their anchors in the archive."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,9 +9,9 @@ from typing import Final
 
 from django.db.models import Count, Min
 
+from crm.audit import resuming
 from crm.audit.chain import GENESIS, block_hash
 from crm.audit.sealing import (
-    ANCHOR,
     ANCHORS_AT_ONCE,
     anchor_of,
     as_sealed,
@@ -25,9 +24,6 @@ from crm.models.audit import AuditBlockQuerySet, AuditEntryQuerySet
 from crm.models.privacy import SHORTEST_LOGS_DAYS
 from metrics import archive
 
-_ANCHORED = re.compile(r"audit/(?P<chain>site|[0-9]{1,19})/(?P<number>[0-9]{9,12})")
-# The folder that ANCHOR begins with.
-_FOLDER = ANCHOR.partition("{")[0]
 _SHORTEST: Final = timedelta(days=SHORTEST_LOGS_DAYS)
 
 
@@ -44,6 +40,7 @@ class Report:
     """How much was looked at, and what was found; `unsealed` entries have no hash yet and prove nothing.
 
     Of `emptied` blocks retention has removed the entries: that the chain goes on through them is all that they prove.
+    `lost` tells of blocks that went when a backup was restored, of which the archive was told then.
     """
 
     chains: int = 0
@@ -52,6 +49,7 @@ class Report:
     unsealed: int = 0
     emptied: int = 0
     findings: list[Finding] = field(default_factory=list)
+    lost: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def verify(*, progress: Progress = lambda chain, number: None) -> Report:
     Raises RetryableMetricsError while the archive is away.
     """
     report = Report(unsealed=AuditEntry.objects.unsealed().count())
-    anchors = _highest_anchors(_FOLDER)
+    anchors = resuming.highest_anchors()
     tenants = {
         chain_of(tenant_id): tenant_id
         for tenant_id in AuditBlock.objects.order_by().values_list("tenant_id", flat=True).distinct()
@@ -83,7 +81,7 @@ def verify(*, progress: Progress = lambda chain, number: None) -> Report:
         place = Place()
         if chain in tenants:
             place, _ = _walk(chain, tenants[chain], report, place, progress=progress)
-        report.findings.extend(_cut_off(chain, anchors.get(chain, 0), place))
+        report.findings.extend(_cut_off(chain, anchors.get(chain, 0), place, report))
     report.findings.extend(_late(late_entries(), late_blocks()))
     return report
 
@@ -100,14 +98,14 @@ def verify_company(tenant_id: int, report: Report, place: Place, *, seconds: flo
         return place
     report.chains = 1
     report.unsealed = AuditEntry.objects.unsealed().of_chain(tenant_id).count()
-    highest = _highest_anchors(f"{_FOLDER}{chain}/").get(chain, 0)
-    report.findings.extend(_cut_off(chain, highest, place))
+    highest = resuming.highest_anchors(chain).get(chain, 0)
+    report.findings.extend(_cut_off(chain, highest, place, report))
     report.findings.extend(_late(late_entries().of_chain(tenant_id), late_blocks().of_chain(tenant_id)))
     return None
 
 
-def _cut_off(chain: str, highest_anchor: int, end: Place) -> Iterator[Finding]:
-    if highest_anchor > end.number:
+def _cut_off(chain: str, highest_anchor: int, end: Place, report: Report) -> Iterator[Finding]:
+    if highest_anchor > end.number and not _went_with_a_backup(chain, end, highest_anchor, report):
         message = (
             f"The archive knows blocks up to {highest_anchor}, the database ends with {end.number}: blocks were "
             "removed, or the database was restored from an older backup."
@@ -139,7 +137,8 @@ def _walk(
     for block, kept in _blocks_with_anchors(tenant_id, after=place.number):
         progress(chain, block.number)
         report.blocks += 1
-        if block.number != place.number + 1:
+        follows = block.number == place.number + 1
+        if not follows and not _went_with_a_backup(chain, place, block.number - 1, report):
             report.findings.append(Finding(chain, f"Block {place.number + 1} is missing."))
         elif block.previous_hash != place.previous:
             report.findings.append(Finding(chain, f"Block {block.number} does not follow block {block.number - 1}."))
@@ -160,6 +159,15 @@ def _blocks_with_anchors(tenant_id: int | None, *, after: int) -> Iterator[tuple
         names = [anchor_of(block)[0] for block in some]
         kept = archive.read_all(names)
         yield from zip(some, map(kept.get, names), strict=True)
+
+
+def _went_with_a_backup(chain: str, place: Place, through: int, report: Report) -> bool:
+    """Whether the archive was told that the blocks behind the place, up to that one, are those that a restore lost."""
+    if not resuming.is_told(chain, after=place.number, previous=place.previous, through=through):
+        return False
+    message = f"Blocks {place.number + 1} to {through} went when a backup was restored that did not have them yet."
+    report.lost.append(Finding(chain, message))
+    return True
 
 
 def _faults_of(chain: str, block: AuditBlock, report: Report) -> Iterator[str]:
@@ -199,12 +207,3 @@ def _faults_of_anchor(block: AuditBlock, kept: bytes | None) -> Iterator[str]:
             f"Block {block.number} is not the one that the archive knows: the chain or its anchor was made anew, or it "
             "goes on from an older backup."
         )
-
-
-def _highest_anchors(folder: str) -> dict[str, int]:
-    """Chain → the number of the last block that the archive knows, of the chains in that folder."""
-    highest: dict[str, int] = {}
-    for name in archive.names(folder):
-        if match := _ANCHORED.fullmatch(name):
-            highest[match["chain"]] = max(highest.get(match["chain"], 0), int(match["number"]))
-    return highest

@@ -9,6 +9,7 @@ from django.db import connection
 
 from audio.analysis import engines
 from audio.errors import EngineUnavailable
+from config.backup import restoring
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._refuse_half_restored()
         self._step("Engines of hearing", self._check_engines)
         self._step("Migrations", self._migrate)
         self._step("Stores", lambda: call_command("create_stores", stdout=self.stderr))
@@ -32,6 +34,13 @@ class Command(BaseCommand):
             self._step("Static files", lambda: call_command("collectstatic", interactive=False, verbosity=0))
         if options["demo"]:
             self._step("Demo tenants and users", lambda: call_command("create_demo", stdout=self.stderr))
+
+    def _refuse_half_restored(self) -> None:
+        if name := restoring.unfinished():
+            raise CommandError(
+                f"The restore of the backup {name} was cut off, or goes on, so what is here is not whole. Run "
+                "`manage.py restore` of it again."
+            )
 
     def _check_engines(self) -> None:
         try:

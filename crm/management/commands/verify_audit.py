@@ -17,7 +17,7 @@ class Command(BaseCommand):
             report = verification.verify(progress=self._progress if self.stderr.isatty() else lambda *_: None)
         except RetryableMetricsError as away:
             raise CommandError(f"Nothing can be said: {away} `manage.py doctor` tells what it lacks.") from away
-        for finding in report.findings:
+        for finding in (*report.lost, *report.findings):
             self.stdout.write(f"chain {finding.chain}: {finding.message}")
         counted = f"{report.chains} chains, {report.blocks} blocks, {report.entries} entries"
         waiting = f"; {report.unsealed} entries wait to be sealed" if report.unsealed else ""

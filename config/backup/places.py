@@ -1,0 +1,105 @@
+"""Where backups lie: a directory with one of its own for each, and the objects of all of them.
+
+2026-11-26T02-00-00Z/          a backup; without manifest.json it was cut off
+objects/3f/3f9a…               contents by their SHA-256, each once
+lock                           held by whoever is at work here
+"""
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from config.backup import manifest
+from config.backup.errors import AnotherRuns, BackupError, Damaged
+
+_NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
+_FORM: Final = "%Y-%m-%dT%H-%M-%SZ"
+OBJECTS: Final = "objects"
+
+
+def make(root: Path) -> None:
+    """Make the directory, for its owner alone. Raises BackupError when it cannot be written."""
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (root / OBJECTS).mkdir(mode=0o700, exist_ok=True)
+        probe = root / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as refused:
+        raise BackupError(f"{root} cannot be written: {refused.strerror}.") from refused
+
+
+@contextmanager
+def held(root: Path) -> Iterator[None]:
+    """Hold the directory alone, against other processes. Raises AnotherRuns when somebody else does."""
+    try:
+        descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as refused:
+        raise BackupError(f"{root} cannot be written: {refused.strerror}.") from refused
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AnotherRuns(f"Another backup goes on in {root}. Nothing was done.") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def begin(root: Path, now: datetime) -> Path:
+    """A new backup's directory, empty. Raises BackupError where there is one of this second already."""
+    directory = root / now.strftime(_FORM)
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as refused:
+        raise BackupError(f"{directory} cannot be made: {refused.strerror}.") from refused
+    return directory
+
+
+def whole(root: Path) -> list[Path]:
+    """The backups that were made to their end, oldest first."""
+    return [one for one in _all(root) if (one / manifest.FILE).exists()]
+
+
+def cut_off(root: Path) -> list[Path]:
+    """Those that were not, oldest first."""
+    return [one for one in _all(root) if not (one / manifest.FILE).exists()]
+
+
+def remove(directory: Path) -> None:
+    """A backup; its manifest first, so that a removal that is cut off leaves none that seems whole."""
+    (directory / manifest.FILE).unlink(missing_ok=True)
+    shutil.rmtree(directory)
+
+
+def chosen(given: Path) -> tuple[Path, Path]:
+    """The directory of backups, and which of them: the one that is named, or the latest whole one in what is named.
+
+    Raises BackupError when there is none, Damaged for one that was cut off.
+    """
+    if not given.is_dir():
+        raise BackupError(f"There is no directory {given}.")
+    if _NAME.fullmatch(given.name):
+        if not (given / manifest.FILE).exists():
+            raise Damaged(f"{given} was cut off before it was whole: it has no {manifest.FILE}.")
+        return given.parent, given
+    backups = whole(given)
+    if not backups:
+        cut = f" {len(cut_off(given))} were cut off." if cut_off(given) else ""
+        raise BackupError(f"{given} has no backup.{cut}")
+    return given, backups[-1]
+
+
+def content(root: Path, digest: str) -> Path:
+    """Where the content of that SHA-256 lies."""
+    return root / OBJECTS / digest[:2] / digest
+
+
+def _all(root: Path) -> list[Path]:
+    return sorted(one for one in root.iterdir() if _NAME.fullmatch(one.name) and one.is_dir())

@@ -1,0 +1,204 @@
+"""Backups of the tests' own stores: whole, cut off, refused, verified, and removed when newer ones are there."""
+
+import io
+import shutil
+
+import orjson
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.backup import making, manifest, places, restoring, stores, verifying
+from config.backup.errors import Damaged
+from config.backup.progress import Untold
+from crm.models import AuditEntry
+from metrics import archive
+from tests.builders import make_contact, make_measured, make_session, put_chunk
+from tests.sound import encode, tone
+
+BODY = encode(tone(1.0))
+
+
+def run(command, *arguments):
+    """What a command says, and the status it ends with."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", said)
+        try:
+            call_command(command, *map(str, arguments))
+        except CommandError as error:
+            return f"{said.getvalue()}{error}", error.returncode
+    return said.getvalue(), 0
+
+
+def files_of(directory):
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def filled(tenant, agent, api, intake_queue):
+    """Something in every store."""
+    session = make_session(agent)
+    assert put_chunk(api, session, 0, BODY).status_code == 201
+    make_contact(tenant, "Dana")
+    make_measured(tenant.pk, "dana")
+    intake_queue.append(tenant.pk, "waits", b"{}")
+    archive.write("metrics/days/a-day", b"figures")
+    archive.write("ledger/0/never", b"{}")
+    archive.write("keyring/people/never", b"key")
+    yield session
+    for name in ("metrics/days/a-day", "ledger/0/never", "keyring/people/never"):
+        archive._client.cache_clear()
+        archive.bucket()._client.delete_object(Bucket=archive._bucket(), Key=name)
+
+
+class Cut:
+    """A progress that is no more, once it comes to that."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def begin(self, what, total=None):
+        if what.startswith(self.what):
+            raise KeyboardInterrupt
+
+    def advance(self, things, size=0):
+        pass
+
+    def end(self, said):
+        pass
+
+
+def make(root, *, only=stores.ORDER, keep=None, progress=None):
+    return making.make(root, only=only, rate=0, keep=keep, progress=progress or Untold())
+
+
+def test_a_backup_says_what_is_in_it_and_is_found_whole(filled, backups):
+    said, status = run("back_up", backups)
+    assert status == 0, said
+    (directory,) = places.whole(backups)
+    told = manifest.read(directory)
+    assert set(told.parts) == set(stores.ORDER)
+    assert told.parts["postgresql"].version.startswith(("14", "15", "16", "17", "18"))
+    assert told.parts["redis"].counts["segments"] > 0
+    assert told.parts["recordings"].counts["objects"] >= 1
+    assert told.ledger >= 1
+    assert directory.stat().st_mode & 0o077 == 0
+    assert not any(directory.joinpath(name).stat().st_mode & 0o077 for name in told.files)
+    assert "is whole" in run("verify_backup", backups)[0]
+    assert AuditEntry.objects.filter(act="backup.made", via="command").count() == 1
+
+
+def test_nothing_of_the_ledger_nor_of_the_keyring_is_in_it(filled, backups):
+    made = make(backups)
+    _, directory = places.chosen(made.directory)
+    archived = (directory / stores.listing("archive")).read_bytes()
+    assert b"metrics/days/a-day" in archived
+    for secret in (b"ledger/", b"keyring/", b"certificates/"):
+        assert secret not in archived
+    assert verifying.ledger_in(directory) >= {"ledger/0/never"}
+
+
+def test_a_dry_run_writes_nothing(filled, backups):
+    said, status = run("back_up", backups, "--dry-run")
+    assert status == 0
+    assert "Nothing was written" in said
+    assert all(name in said for name in stores.ORDER)
+    assert not backups.exists()
+
+
+def test_what_was_cut_off_is_no_backup_and_the_next_one_goes_on_with_its_objects(filled, backups):
+    with pytest.raises(KeyboardInterrupt):
+        make(backups, progress=Cut("Objects: archive"))
+    assert places.whole(backups) == []
+    (cut_off,) = places.cut_off(backups)
+    with pytest.raises(Damaged, match="cut off"):
+        places.chosen(cut_off)
+    assert run("verify_backup", backups)[1] == 1
+    cut_off.rename(cut_off.with_name("2020-01-01T00-00-00Z"))
+    made = make(backups)
+    assert made.manifest.parts["recordings"].copied == 0
+    assert places.cut_off(backups) == []
+    assert verifying.verify(backups, without_objects=False, progress=Untold()).faults == []
+
+
+def test_a_second_one_at_the_same_time_is_refused(backups):
+    places.make(backups)
+    with places.held(backups):
+        said, status = run("back_up", backups)
+    assert status == 3
+    assert "Another backup goes on" in said
+    assert files_of(backups) == {"lock"}
+
+
+@pytest.mark.parametrize("where", ["/proc/backups", "/dev/null/backups"])
+def test_a_directory_that_cannot_be_written_is_told(transactional_db, where):
+    said, status = run("back_up", where)
+    assert status == 1
+    assert f"{where} cannot be written" in said
+
+
+def test_older_ones_go_with_the_objects_that_nobody_else_has(filled, backups):
+    first = make(backups)
+    first.directory.rename(backups / "2020-01-01T00-00-00Z")
+    second = make(backups)
+    second.directory.rename(backups / "2020-01-02T00-00-00Z")
+    third = make(backups, keep=1)
+    assert (places.whole(backups), third.removed) == ([third.directory], 2)
+    assert verifying.verify(backups, without_objects=False, progress=Untold()).faults == []
+
+
+@pytest.mark.parametrize(
+    "name", [stores.DUMP, stores.KEYS, stores.SEGMENTS_KEYS, stores.COLLECTIONS, "recordings.sqlite"]
+)
+def test_a_file_that_was_changed_or_cut_short_is_found(filled, backups, name):
+    directory = make(backups).directory
+    file = directory / name
+    whole = file.read_bytes()
+    for damaged in (whole[:-1], whole[: len(whole) // 2] + b"\0\xff" + whole[len(whole) // 2 + 2 :]):
+        file.chmod(0o600)
+        file.write_bytes(damaged)
+        said, status = run("verify_backup", backups)
+        assert status == 1
+        assert f"{name} is not what it was" in said
+        with pytest.raises(Damaged, match=name):
+            restoring.plan(backups, only=stores.ORDER, replace=True, archive_is_lost=False, progress=Untold())
+    file.unlink()
+    assert f"{name} cannot be read" in run("verify_backup", backups)[0]
+
+
+def test_an_object_that_was_lost_is_found(filled, backups):
+    make(backups, only=["recordings"])
+    shutil.rmtree(backups / places.OBJECTS)
+    for quickly in ([], ["--without-objects"]):
+        said, status = run("verify_backup", backups, *quickly)
+        assert status == 1
+        assert "its content is missing" in said
+
+
+def test_what_is_not_empty_is_not_restored_into(filled, backups):
+    make(backups)
+    said, status = run("restore", backups)
+    assert status == 1
+    assert "Not empty: redis, postgresql, mongodb, recordings" in said
+    assert "Nothing was changed" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda told: told["parts"]["postgresql"].update(version="99.1"), "Start PostgreSQL 99 or newer"),
+        (lambda told: told["parts"]["mongodb"].update(version="99.0.1"), "Start MongoDB 99 or newer"),
+        (lambda told: told["parts"]["redis"].update(version="99.0.1"), "Start Redis 99 or newer"),
+        (lambda told: told["earshot"].update(crm="9999_later"), "made by a newer Earshot"),
+        (lambda told: told.update(format=99), "made by a newer Earshot"),
+        (lambda told: told.pop("files"), "does not say all that it should"),
+    ],
+)
+def test_what_does_not_fit_here_is_refused(filled, backups, change, said):
+    directory = make(backups).directory
+    told = orjson.loads((directory / manifest.FILE).read_bytes())
+    change(told)
+    (directory / manifest.FILE).write_bytes(orjson.dumps(told))
+    answer, status = run("restore", backups, "--replace", "--dry-run")
+    assert status == 1
+    assert said in answer

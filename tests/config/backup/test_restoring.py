@@ -1,0 +1,153 @@
+"""A backup put back into other stores: all of it, whoever was erased since forgotten again, and nothing by halves."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from audio import blobs
+from calls.store.client import collection
+from config import doctor
+from config.backup import making, restoring, stores
+from config.backup.progress import Untold
+from config.doctor import examine
+from config.findings import State
+from crm.audit import sealing
+from crm.erasure import requests, running, subjects
+from crm.models import Contact
+from metrics import archive, keyring, redis_dumps
+from tests.builders import make_measured, make_session, make_user, put_chunk
+from tests.crm.erasure.people import make_customer
+from tests.sound import encode, tone
+
+BODY = encode(tone(1.0))
+
+
+def erase(contact):
+    officer = make_user(contact.tenant, "privacy")
+    asked = subjects.asked_of(contact.tenant_id, contact_id=contact.pk)
+    request = running.run(requests.ask(officer, asked, reason="").pk)
+    assert request.state == "completed", request.error
+
+
+def make(backups):
+    return making.make(backups, only=stores.ORDER, rate=0, keep=None, progress=Untold())
+
+
+@contextmanager
+def archive_in(settings, bucket):
+    """The archive in another bucket, of which this process remembers nothing."""
+    there = settings.STORAGES
+    archived = {**there["archive"], "OPTIONS": {**there["archive"]["OPTIONS"], "bucket_name": bucket}}
+    archive._client.cache_clear()
+    settings.STORAGES = {**there, "archive": archived}
+    yield
+    archive._client.cache_clear()
+    settings.STORAGES = there
+
+
+def refusals(backups):
+    """What a restore says of the archive."""
+    planned = restoring.plan(backups, only=stores.ORDER, replace=True, archive_is_lost=False, progress=Untold())
+    return next(one for one in planned.refusals if one.startswith("The archive"))
+
+
+@pytest.fixture
+def world(tenant, agent, api, intake_queue):
+    """Two customers, of whom one has been erased; a recording, a conversation that waits, and a segment."""
+    session = make_session(agent)
+    assert put_chunk(api, session, 0, BODY).status_code == 201
+    gone, _ = make_customer(tenant, agent, ident="gone")
+    erase(gone)
+    make_customer(tenant, agent, ident="stays")
+    make_measured(tenant.pk, "stays")
+    intake_queue.append(tenant.pk, "waits", b'{"user_id": "stays"}')
+    sealing.seal()
+    return session
+
+
+def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world, tenant, agent, backups, elsewhere):
+    dana, call_id = make_customer(tenant, agent, ident="dana")
+    make(backups)
+    erase(dana)
+    # What was sealed since has its anchors in the archive, and goes with the backup.
+    sealing.seal()
+
+    tried = elsewhere.manage("restore", backups, "--dry-run")
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "1 erasures were done since" in tried.stdout
+    assert elsewhere.documents("calls") == []
+
+    done = elsewhere.manage("restore", backups)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Next:" in done.stdout
+    assert {key: blobs.get(key) for key in elsewhere.objects()} == elsewhere.objects() != {}
+    assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+    assert elsewhere.redis.xlen("intake:conversations") == 1
+    assert list(elsewhere.redis.scan_iter("dubbing:segment:*"))
+    ours = {one["_id"] for one in collection("calls").find({"tenant_id": tenant.pk})}
+    theirs = {one["_id"] for one in elsewhere.documents("calls") if one["tenant_id"] == tenant.pk}
+    assert theirs == ours
+    # The agent's side of her call has stayed.
+    (hers,) = (one for one in elsewhere.documents("calls") if one["call_id"] == call_id)
+    assert {segment["speaker"] for segment in hers["conversation"]} == {"agent"}
+    assert elsewhere.rows("SELECT count(*) FROM crm_contact WHERE id = %s", dana.pk) == [(0,)]
+    assert Contact.objects.count() == elsewhere.rows("SELECT count(*) FROM crm_contact")[0][0]
+    assert elsewhere.redis.get("restore:goes_on") is None
+
+    verified = elsewhere.manage("verify_audit")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "went when a backup was restored" in verified.stdout
+
+    instead = elsewhere.manage("restore", backups, "--replace", "--yes")
+    assert instead.returncode == 0, instead.stdout + instead.stderr
+    assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+
+
+def test_a_restore_that_was_cut_off_is_done_again(world, backups, elsewhere):
+    name = make(backups).directory.name
+    # So far somebody came who was killed.
+    elsewhere.redis.set("restore:goes_on", name)
+    elsewhere.mongodb[elsewhere.name].calls.insert_one({"half": True})
+    refused = elsewhere.manage("prepare")
+    assert refused.returncode == 1
+    assert "was cut off" in refused.stderr
+    done = elsewhere.manage("restore", backups)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is done again from its beginning" in done.stdout
+    assert not [one for one in elsewhere.documents("calls") if "half" in one]
+    assert elsewhere.redis.get("restore:goes_on") is None
+
+
+def test_without_its_archive_a_backup_is_not_restored_unless_that_is_meant(world, backups, elsewhere, settings):
+    make(backups)
+    lost = {"EARSHOT_ARCHIVE_BUCKET": f"lost-{elsewhere.bucket}"}
+    with archive_in(settings, lost["EARSHOT_ARCHIVE_BUCKET"]):
+        assert refusals(backups).startswith("The archive has no root secret")
+    root, older = archive.read(keyring.ROOT), f"older-{elsewhere.bucket}"
+    with archive_in(settings, older):
+        archive.create()
+        archive.write(keyring.ROOT, b"another")
+        assert refusals(backups).startswith("The archive is not the one that the backup belongs to")
+        archive.write(keyring.ROOT, root)
+        assert refusals(backups).startswith("The archive is older than the backup, and lacks")
+
+    meant = elsewhere.manage("restore", backups, "--archive-is-lost", "--yes", **lost)
+    assert meant.returncode == 0, meant.stdout + meant.stderr
+    assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+    for bucket in (*lost.values(), older):
+        for one in blobs._client().list_objects_v2(Bucket=bucket).get("Contents", ()):
+            blobs._client().delete_object(Bucket=bucket, Key=one["Key"])
+
+
+def test_nothing_is_served_while_a_restore_is_half_done(transactional_db):
+    redis_dumps.begin_restoring("2026-01-01T00-00-00Z")
+    try:
+        with pytest.raises(CommandError, match="2026-01-01T00-00-00Z was cut off"):
+            call_command("prepare")
+        [(_, finding)] = examine({"Restore": doctor.CHECKS["Restore"]})
+        assert finding.state == State.ERROR
+    finally:
+        redis_dumps.end_restoring()
+    [(_, finding)] = examine({"Restore": doctor.CHECKS["Restore"]})
+    assert finding.state == State.OK
