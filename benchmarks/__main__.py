@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks import report
+from benchmarks import report, suites
 from benchmarks.measuring import WrongAnswer
 from benchmarks.rows import Measured
 from benchmarks.scales import Run, Scale, ScaleName
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         return 2
     call_command("migrate", verbosity=0)
     call_command("create_stores", stdout=io.StringIO())
-    return measure(given.names or list(SUITES), Scale(given.scale), console, json=given.json, markdown=given.markdown)
+    return measure(given.names or suites.usual(), Scale(given.scale), console, json=given.json, markdown=given.markdown)
 
 
 def measure(

@@ -58,7 +58,8 @@ def show(console: Console, measured: Measured) -> None:
             {"ok": "[green]ok", "MISS": "[bold red]MISS"}.get(row.verdict, ""),
         )
     console.print(table)
-    console.print(f"  baseline: {escape(measured.suite.baseline)}. floor: {escape(measured.suite.floor)}.")
+    if measured.suite.baseline:
+        console.print(f"  baseline: {escape(measured.suite.baseline)}. floor: {escape(measured.suite.floor)}.")
     for line in _notes(measured.rows):
         console.print(f"  {escape(line)}")
     console.print()

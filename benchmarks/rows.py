@@ -42,12 +42,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Rows that belong together. `baseline` and `floor` say what those columns are; `measure` gives the rows."""
+    """Rows that belong together. `baseline` and `floor` say what those columns are; `measure` gives the rows.
+
+    One that is run `only_when_named` is left out of a run of all.
+    """
 
     title: str
     baseline: str
     floor: str
     measure: Callable[[Run], Iterator[Row]]
+    only_when_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmarks import board, calls, erasure, intake, metrics, segments
+from benchmarks import board, calls, erasure, intake, metrics, recorders, segments
 from benchmarks.rows import Suite
 
 SUITES: Mapping[str, Suite] = {
@@ -10,6 +10,13 @@ SUITES: Mapping[str, Suite] = {
     "calls": calls.SUITE,
     "erasure": erasure.SUITE,
     "intake": intake.SUITE,
+    "ladder": recorders.LADDER,
     "metrics": metrics.SUITE,
+    "recorders": recorders.SUITE,
     "segments": segments.SUITE,
 }
+
+
+def usual() -> list[str]:
+    """The names of those that a run of all has."""
+    return [name for name, suite in SUITES.items() if not suite.only_when_named]

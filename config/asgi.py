@@ -43,6 +43,8 @@ application = ProtocolTypeRouter(
                 body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES,
                 pause_seconds=settings.EARSHOT_BODY_PAUSE_SECONDS,
                 body_seconds=settings.EARSHOT_BODY_SECONDS,
+                at_once=settings.EARSHOT_CHANGES_AT_ONCE,
+                line_seconds=settings.EARSHOT_LINE_SECONDS,
             ),
             trusted_origins=settings.CSRF_TRUSTED_ORIGINS,
         ),

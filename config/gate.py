@@ -7,6 +7,10 @@ before it and while it comes in:
 2. how long it is: by Content-Length, and by counting where there is none,
 3. how slowly it comes.
 
+What changes something, and has come whole, waits in line for its turn: so many are worked on at once, and the others
+cost nothing meanwhile. More at once would not be done sooner, but all of them late, and without a connection to the
+database in the end.
+
 What is turned away is logged and counted like any other request, by its shape alone: never a byte of what it held.
 """
 
@@ -31,6 +35,8 @@ log = structlog.get_logger("earshot.gate")
 # How much of a refused body is read, and thrown away, so that the answer is heard.
 DRAIN_BYTES = 64 * 2**20
 DRAIN_SECONDS = 5.0
+# When to come back that waited in line for too long.
+BUSY_RETRY_SECONDS = 5
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 Scope = MutableMapping[str, Any]
@@ -42,11 +48,17 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`pause_seconds` is the longest between two pieces of a body, `body_seconds` the longest for all of it."""
+    """`pause_seconds` is the longest between two pieces of a body, `body_seconds` the longest for all of it.
+
+    `at_once` is how many requests that change something are worked on at the same time, `line_seconds` the longest
+    that one waits for its turn.
+    """
 
     body_bytes: int
     pause_seconds: float
     body_seconds: float
+    at_once: int = 16
+    line_seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Refusal:
     status: int
     code: str
     message: str
+    retry_seconds: int | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +93,13 @@ class Gate:
             f"The body came too slowly: it may pause for {limits.pause_seconds:g} s and take "
             f"{limits.body_seconds:g} s in all. Send it again.",
         )
+        self.busy = Refusal(
+            503,
+            "busy",
+            "There is more to do at this moment than can be done. Nothing was changed; send it again.",
+            retry_seconds=BUSY_RETRY_SECONDS,
+        )
+        self._turns = asyncio.Semaphore(limits.at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         came = Came()
@@ -106,12 +126,12 @@ class Gate:
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, came: Came) -> None:
         refusal: Refusal | None = None
-        is_whole = False
+        is_whole = has_turn = False
         loop = asyncio.get_running_loop()
         ends = loop.time() + self.limits.body_seconds
 
         async def receive_in_bounds() -> Message:
-            nonlocal refusal, is_whole
+            nonlocal refusal, is_whole, has_turn
             if is_whole:
                 if scope["method"] not in SAFE_METHODS:
                     # What is being changed is changed to its end, and written down, whoever hangs up meanwhile.
@@ -130,16 +150,36 @@ class Gate:
                 refusal = self.too_large
                 # Django drops the request without an answer, as if the client had gone; the answer is ours.
                 return {"type": "http.disconnect"}
+            if is_whole and scope["method"] not in SAFE_METHODS:
+                has_turn = await self._waited_in_line()
+                if not has_turn:
+                    refusal = self.busy
+                    return {"type": "http.disconnect"}
             return message
 
         async def send_unless_refused(message: Message) -> None:
             if refusal is None:
                 await send(message)
 
-        await self.app(scope, receive_in_bounds, send_unless_refused)
+        try:
+            await self.app(scope, receive_in_bounds, send_unless_refused)
+        finally:
+            if has_turn:
+                self._turns.release()
         if refusal is not None:
             may_drain = refusal is self.too_large and not is_whole
             await _refuse(scope, receive if may_drain else _nothing_more, send, came, refusal)
+
+    async def _waited_in_line(self) -> bool:
+        """Whether its turn has come in time; whoever gets one gives it back."""
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self.limits.line_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            return False
+        timings.record("requests.line", time.perf_counter() - began)
+        return True
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, came: Came, refusal: Refusal) -> None:
@@ -153,6 +193,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, came: Came, refusa
         # The rest of the body is not read, so the connection cannot be used again.
         (b"connection", b"close"),
         (b"x-request-id", request_id.encode()),
+        *([(b"retry-after", str(refusal.retry_seconds).encode())] if refusal.retry_seconds else []),
         *((name.lower().encode(), value.encode()) for name, value in headers_of_every_answer(scope["path"]).items()),
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

@@ -276,6 +276,10 @@ EARSHOT_LARGEST_BODY_BYTES = environment.integer("EARSHOT_LARGEST_BODY_BYTES", 1
 # through in time has some 300 kbit/s; a usual chunk of 240 KB gets through with 7.
 EARSHOT_BODY_PAUSE_SECONDS = environment.integer("EARSHOT_BODY_PAUSE_SECONDS", 20)
 EARSHOT_BODY_SECONDS = environment.integer("EARSHOT_BODY_SECONDS", 300)
+# So many requests that change something does each web process work on at once: fewer than it has connections to the
+# database. The others wait in line, so long at most.
+EARSHOT_CHANGES_AT_ONCE = environment.integer("EARSHOT_CHANGES_AT_ONCE", 16, least=1)
+EARSHOT_LINE_SECONDS = environment.integer("EARSHOT_LINE_SECONDS", 20, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = EARSHOT_LARGEST_BODY_BYTES
 
 # --- Sockets ---
@@ -321,6 +325,8 @@ EARSHOT_ERASURE_LEASE_SECONDS = environment.integer("EARSHOT_ERASURE_LEASE_SECON
 EARSHOT_REDIS_NO_REWRITE = environment.boolean("EARSHOT_REDIS_NO_REWRITE")
 
 # --- Hearing ---
+# How far those who hear stand back for whoever wants the processor at the same time. The launcher alone heeds it.
+EARSHOT_WORKER_NICENESS = environment.integer("EARSHOT_WORKER_NICENESS", 10)
 # Which engine writes down what is said; auto is Whisper where its model is there.
 EARSHOT_TRANSCRIBER = environment.choice("EARSHOT_TRANSCRIBER", ["auto", "pocketsphinx", "faster-whisper", "http"])
 EARSHOT_WHISPER_MODEL = environment.path("EARSHOT_WHISPER_MODEL", EARSHOT_DATA / "models" / "whisper")

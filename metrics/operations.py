@@ -38,6 +38,7 @@ KNOWN: Mapping[str, str] = {
     "postgresql.write": "A change in PostgreSQL, one statement",
     "recordings.read_overview": "Reading all recordings that go on",
     "recordings.read_waveform": "Reading the waveform of a recording",
+    "requests.line": "Waiting in line, of a request that changes something and has come whole",
     "search": "A search, by words and by meaning",
     "search.embed": "Making vectors of a batch of segments",
     "search.embed_query": "Making the vector of what was typed",

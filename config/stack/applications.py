@@ -32,25 +32,33 @@ _WEB = (
 )
 _PING_SECONDS = "20"
 
-# Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself.
-_TABLE: tuple[tuple[str, tuple[str, ...], int, float], ...] = (
-    ("web", (*_WEB, "--host", "{host}", "--port", "{port}"), 0, 1.5),
-    ("beat", (*_CELERY, "beat", "-l", "INFO", "--pidfile="), 0, 1.5),
-    ("analysis", (*_WORKER, "-n", "analysis@%h", "-Q", "analysis", "-c", "1"), 1, 3.0),
-    ("transcription", (*_WORKER, "-n", "transcription@%h", "-Q", "transcription", "-c", "1"), 1, 3.0),
+# How far the workers stand back: what is heard may be heard later, and takes all of the processor that there is;
+# whoever sends it waits. What goes on beside takes much of it now and then, and stands back half as far.
+_NICENESS = "10"
+_FULLY, _HALF, _NOT = 1.0, 0.5, 0.0
+
+# Which processes run: name, command, its place in the order of the stop, seconds it gets to end by itself, how far it
+# stands back.
+_TABLE: tuple[tuple[str, tuple[str, ...], int, float, float], ...] = (
+    ("web", (*_WEB, "--host", "{host}", "--port", "{port}"), 0, 1.5, _NOT),
+    ("beat", (*_CELERY, "beat", "-l", "INFO", "--pidfile="), 0, 1.5, _NOT),
+    ("analysis", (*_WORKER, "-n", "analysis@%h", "-Q", "analysis", "-c", "1"), 1, 3.0, _FULLY),
+    ("transcription", (*_WORKER, "-n", "transcription@%h", "-Q", "transcription", "-c", "1"), 1, 3.0, _FULLY),
     (
         "general",
         (*_WORKER, "-n", "general@%h", "-Q", "rollup,storage,metrics,privacy,notify", "-c", "2"),
         1,
         3.0,
+        _HALF,
     ),
-    ("intake", (_PYTHON, "manage.py", "consume_conversations"), 1, 3.0),
+    ("intake", (_PYTHON, "manage.py", "consume_conversations"), 1, 3.0, _NOT),
 )
 
 
 def applications(place: Place, environment: Mapping[str, str], *, host: str, port: int) -> list[Program]:
     """The table's rows for this data directory and address."""
     blanks = {"host": host, "port": str(port), "ping": environment.get("EARSHOT_PING_SECONDS") or _PING_SECONDS}
+    niceness = int(environment.get("EARSHOT_WORKER_NICENESS") or _NICENESS)
     more = {"web": _trusting(environment.get("EARSHOT_PROXIES", ""))}
     return [
         Program(
@@ -61,8 +69,9 @@ def applications(place: Place, environment: Mapping[str, str], *, host: str, por
             directory=ROOT,
             stop_order=stop_order,
             patience=patience,
+            niceness=round(niceness * back),
         )
-        for name, command, stop_order, patience in _TABLE
+        for name, command, stop_order, patience, back in _TABLE
     ]
 
 

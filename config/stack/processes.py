@@ -32,6 +32,7 @@ _CAP_DAC_READ_SEARCH = 2
 _CAP_DAC_OVERRIDE = 1
 _CAP_SETPCAP = 8
 _CAPABILITY_VERSION_3 = 0x20080522
+_MOST_TRIES, _TRY_AGAIN_SECONDS = 10, 0.05
 # Loaded here, because between fork and exec nothing may be imported or looked up.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -87,6 +88,26 @@ def capability_to_pass() -> int | None:
     return next((number for number in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE) if ours & 1 << number), None)
 
 
+def _stand_back(niceness: int) -> None:
+    """Let others have the processor first, for a process about to execute a program that begins a session.
+
+    Linux divides it among sessions before it looks at their processes (sched(7), autogroup), where it does not do so
+    among control groups.
+    """
+    os.nice(niceness)
+    with suppress(OSError):
+        group = os.open("/proc/self/autogroup", os.O_WRONLY)
+        try:
+            for _ in range(_MOST_TRIES):
+                with suppress(BlockingIOError):
+                    os.write(group, b"%d" % niceness)
+                    return
+                # The kernel takes ten a second of all but root.
+                time.sleep(_TRY_AGAIN_SECONDS)
+        finally:
+            os.close(group)
+
+
 def _checked(result: int) -> None:
     if result != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -98,7 +119,8 @@ class Program:
 
     `stop` asks it to end in order and `patience` is how many seconds it gets for that; those with the lowest
     `stop_order` are asked first. `orphaned` is what the kernel sends when the launcher dies. `log` of None
-    leaves it our own standard streams. `keeps` are descriptors it inherits.
+    leaves it our own standard streams. `keeps` are descriptors it inherits. `niceness`, up to 19, is how far it
+    stands back for those that want the processor at the same time.
     """
 
     name: str
@@ -109,6 +131,7 @@ class Program:
     stop: Signals = signal.SIGTERM
     stop_order: int = 0
     patience: float = 5.0
+    niceness: int = 0
     orphaned: Signals = signal.SIGKILL
     account: Account | None = None
     keeps: tuple[int, ...] = ()
@@ -134,6 +157,8 @@ class Child:
         def before_exec() -> None:
             if account and keeps_one:
                 account.become()
+            if program.niceness:
+                _stand_back(program.niceness)
             end_with_parent(program.orphaned, parent=launcher)
 
         log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if program.log else None

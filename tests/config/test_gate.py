@@ -150,6 +150,118 @@ def test_a_body_that_never_pauses_but_takes_too_long_is_answered_408():
     assert (answered[0]["status"], code_of(answered)) == (408, "body_too_slow")
 
 
+class Line:
+    """Requests through one gate, each of which is worked on until it is let go."""
+
+    def __init__(self, *, at_once, line_seconds=20.0):
+        limits = Limits(
+            body_bytes=LARGEST, pause_seconds=20, body_seconds=300, at_once=at_once, line_seconds=line_seconds
+        )
+        self.gate = Gate(self._work, limits=limits)
+        self.begun, self.answers, self.go_on = [], {}, asyncio.Event()
+
+    async def _work(self, scope, receive, send):
+        if (await receive())["type"] == "http.disconnect":
+            return
+        self.begun.append(scope["path"])
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def enter(self, name, *, method="PUT", body=None):
+        """A task that ends when the request is answered. `body` waits for the rest of one that is slow."""
+        self.answers[name] = []
+
+        async def receive():
+            if body is not None:
+                await body.wait()
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            self.answers[name].append(message)
+
+        return asyncio.ensure_future(
+            self.gate({"type": "http", "method": method, "path": name, "headers": []}, receive, send)
+        )
+
+    async def settle(self):
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def test_what_changes_something_waits_for_its_turn_in_the_order_in_which_it_came():
+    async def story():
+        line = Line(at_once=2)
+        tasks = [line.enter(name) for name in "abcd"]
+        await line.settle()
+        at_first = list(line.begun)
+        line.go_on.set()
+        await asyncio.gather(*tasks)
+        return at_first, line.begun, [answer[0]["status"] for answer in line.answers.values()]
+
+    assert asyncio.run(story()) == (["a", "b"], ["a", "b", "c", "d"], [200] * 4)
+
+
+def test_whoever_only_reads_waits_for_nobody():
+    async def story():
+        line = Line(at_once=1)
+        tasks = [line.enter("upload"), line.enter("page", method="GET")]
+        await line.settle()
+        begun = list(line.begun)
+        line.go_on.set()
+        await asyncio.gather(*tasks)
+        return begun
+
+    assert asyncio.run(story()) == ["upload", "page"]
+
+
+def test_a_slow_body_holds_no_turn():
+    async def story():
+        line, rest = Line(at_once=1), asyncio.Event()
+        tasks = [line.enter("slow", body=rest), line.enter("whole")]
+        await line.settle()
+        begun = list(line.begun)
+        line.go_on.set()
+        rest.set()
+        await asyncio.gather(*tasks)
+        return begun, line.begun
+
+    assert asyncio.run(story()) == (["whole"], ["whole", "slow"])
+
+
+def test_one_that_waited_in_line_for_too_long_is_to_come_back_and_the_others_go_on():
+    async def story():
+        line = Line(at_once=1, line_seconds=0.02)
+        first = line.enter("first")
+        await line.settle()
+        await line.enter("late")
+        line.go_on.set()
+        await first
+        await line.enter("next")
+        return line
+
+    line = asyncio.run(story())
+    assert line.begun == ["first", "next"]
+    refused = line.answers["late"]
+    assert (refused[0]["status"], code_of(refused)) == (503, "busy")
+    assert int(dict(refused[0]["headers"])[b"retry-after"]) > 0
+
+
+def test_a_turn_is_given_back_by_work_that_breaks():
+    async def breaks(scope, receive, send):
+        await receive()
+        raise ValueError
+
+    async def story():
+        gate = Gate(breaks, limits=Limits(body_bytes=LARGEST, pause_seconds=20, body_seconds=300, at_once=1))
+        line = Line(at_once=1)
+        line.gate = gate
+        outcomes = await asyncio.gather(line.enter("a"), line.enter("b"), return_exceptions=True)
+        return [type(outcome) for outcome in outcomes]
+
+    assert asyncio.run(story()) == [ValueError, ValueError]
+
+
 @pytest.mark.parametrize(
     "told",
     [

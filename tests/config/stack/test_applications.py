@@ -47,3 +47,18 @@ def test_a_process_takes_conversations_in_and_gets_longer_to_end_than_it_takes(t
     ]
     assert intake.command[1:] == ("manage.py", "consume_conversations")
     assert intake.patience > settings.EARSHOT_INTAKE_FLUSH_SECONDS
+
+
+@pytest.mark.parametrize(("variables", "hears", "beside"), [({}, 10, 5), ({"EARSHOT_WORKER_NICENESS": "0"}, 0, 0)])
+def test_who_is_waited_for_has_the_processor_before_those_who_hear(
+    tmp_path: Path, variables: dict[str, str], hears: int, beside: int
+) -> None:
+    programs = applications(Place(tmp_path), variables, host="127.0.0.1", port=8000)
+    assert {program.name: program.niceness for program in programs} == {
+        "web": 0,
+        "beat": 0,
+        "analysis": hears,
+        "transcription": hears,
+        "general": beside,
+        "intake": 0,
+    }
