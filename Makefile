@@ -20,7 +20,7 @@ endif
 # There once the browser's libraries are; npm itself writes it last.
 BROWSER := browser/node_modules/.package-lock.json
 
-.PHONY: help run install install-dev test test-full chromium bench check format evaluate lock clean
+.PHONY: help run install install-dev test test-full chromium screenshots bench check format evaluate lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ chromium:
 	    echo "That failed; .venv/chromium.log says why."; [ "$$CI" != true ]; \
 	  fi; \
 	fi
+
+screenshots: install-dev chromium ## Make the images of README and docs anew, by looking at everything that runs
+	@EARSHOT_SECRET_KEY=for-images $(BIN)/python -m tests.browser.screenshots
 
 check: install-dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -2,26 +2,15 @@
 
 import os
 import re
-import shutil
 
 import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.journeys.test_call import put, start
 from tests.sound import SPEECH, encode, tone
 from tests.waiting import wait_until
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ from django.core import signing
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.browser.looking import assert_accessible
-from tests.browser.test_pages import CHROMIUM, FLAGS, is_up, sign_in
+from tests.browser.test_pages import is_up, sign_in
 from tests.scale import scaled
 from tests.waiting import wait_until
 

@@ -22,7 +22,9 @@ _ADDRESS = re.compile(rf"(?:\b({_METHODS})[ ]+)?(?<![\w.}}…<>)*\]/-])(/[a-z][^
 _TAIL = re.compile(rf"(?:\b({_METHODS})[ ]+)?…(/[^\s\"'`,;|)\\]+)")
 _MAKE = re.compile(r"[$ ]*(?:[A-Z_]+=\S+ )*make\b((?: +[A-Z]+=\S+)*) +([a-z][a-z-]*)(.*)")
 _VARIABLE = re.compile(r"\bEARSHOT_[A-Z0-9_]*[A-Z0-9](?:_?[*…])?")
-_FILE = re.compile(r"(?!calls/0001)(?:config|crm|audio|calls|metrics|tests|docs|deploy|benchmarks|templates|browser)/[\w./-]+")
+_FILE = re.compile(
+    r"(?!calls/0001)(?:config|crm|audio|calls|metrics|tests|docs|deploy|benchmarks|templates|browser)/[\w./-]+"
+)
 
 
 @dataclass(frozen=True)
