@@ -65,7 +65,7 @@ chromium:
 	fi
 
 screenshots: install-dev chromium ## Make the images of README and docs anew, by looking at everything that runs
-	@EARSHOT_SECRET_KEY=for-images $(BIN)/python -m tests.browser.screenshots
+	@EARSHOT_SECRET_KEY=for-images $(BIN)/python -m tests.browser.screenshots $(ONLY)
 
 check: install-dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -6,6 +6,7 @@
 """
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -35,12 +36,14 @@ CONVERSATION = DIRECTORY / "two-in-turns.ogg"
 # Seconds: the agent looks something up; then a card's number is told, and not recorded.
 LOOKED_UP = (17.2, 21.5)
 PAUSED = (48.4, 13.0)
-RECORDED_FOR = "0:32"
+# At least, of a recording that is shown while it goes on.
+RECORDED_FOR = re.compile(r"0:(3[2-9]|[45]\d)|[1-9]\d?:\d\d")
 PATIENCE_SECONDS = 900
 BETWEEN_LOOKS = threading.Event()
 
 
-def main():
+def main(only):
+    """`only`: "record", for the images of the recorder alone, which need no calls."""
     if CHROMIUM is None:
         sys.exit("There is no Chromium on the PATH to look at the pages with.")
     data = Path(tempfile.mkdtemp(prefix="earshot-images-"))
@@ -55,9 +58,13 @@ def main():
     try:
         stack.start()
         company = Company(stack)
-        company.fill()
+        if only != "record":
+            company.fill()
         with sync_playwright() as playwright:
-            Photographer(playwright, stack, company).take_all()
+            photographer = Photographer(playwright, stack, company)
+            if only != "record":
+                photographer.take_pages()
+            photographer.take_recorder()
     finally:
         stack.stop()
         shutil.rmtree(data, ignore_errors=True)
@@ -262,7 +269,7 @@ class Photographer:
     def __init__(self, playwright, stack, company):
         self.playwright, self.stack, self.company = playwright, stack, company
 
-    def take_all(self):
+    def take_pages(self):
         with self._browser() as browser:
             self._take(browser, "maya", "board", "/board/", ready=self._board_is_there)
             self._take(browser, "maya", "call", f"/calls/{self.company.invoice['call_id']}/", ready=self._call_is_there)
@@ -278,7 +285,6 @@ class Photographer:
             )
             self.company.record_now()
             self._take(browser, "maya", "live", "/live/", ready=self._four_are_heard)
-        self._take_recorder()
 
     def _take(self, browser, username, name, address, *, ready):
         for theme in ("light", "dark"):
@@ -287,7 +293,7 @@ class Photographer:
                 ready(page)
                 self._shoot(page, name, theme)
 
-    def _take_recorder(self):
+    def take_recorder(self):
         """Two at once, for each records for half a minute."""
         with self._browser(microphone=self._microphone()) as browser, ExitStack() as pages:
             opened = {}
@@ -367,9 +373,11 @@ class Photographer:
 
     def _charts_are_there(self, page):
         expect(page.locator("#dashboard")).to_have_attribute("aria-busy", "false")
+        expect(page.locator("#connection-words")).to_have_text("Live")
         page.wait_for_load_state("networkidle")
 
     def _four_are_heard(self, page):
+        expect(page.locator("#connection-words")).to_have_text("Live")
         expect(page.locator("#rows .live-bars path[d^=M]")).to_have_count(4, timeout=90_000)
 
 
@@ -378,4 +386,4 @@ def say(words):
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else "")
