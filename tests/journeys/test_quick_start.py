@@ -16,11 +16,15 @@ from tests.sound import speech_text
 PAGE = ROOT / "docs" / "quick-start.md"
 # The one that Playwright brings along, as in the Makefile.
 NODE = Path(playwright.__file__).parent / "driver" / "node"
+PATIENCE_SECONDS = 600
 PROGRAMS = {
     "bash": (["bash", "-euo", "pipefail"], "From curl", "curl-"),
     "python": ([sys.executable, "-"], "From Python", "python-"),
     "js": ([str(NODE), "--input-type=module", "-"], "From Node", "node-"),
 }
+
+# Three programs wait for a transcript each, behind those of the demo.
+pytestmark = pytest.mark.timeout(2 * PATIENCE_SECONDS)
 
 
 def blocks(language):
@@ -46,7 +50,7 @@ def outcome(stack):
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=PATIENCE_SECONDS,
                 check=False,
             )
             ran[language] = (done, subject, prefix)
