@@ -15,7 +15,7 @@ PAGES = pages()
 LARGEST_IMAGE = 150_000
 DOORS = access.doors()
 # Of other servers, and files on somebody's disk.
-NOT_OURS = re.compile(r"/(v1|etc|usr|var|root|dev|proc|tmp|home|mnt|srv|run|opt|alerts|data|backup|bin|app)\b")
+NOT_OURS = re.compile(r"/(v1|etc|usr|var|root|dev|proc|tmp|home|mnt|srv|run|opt|alerts|data|backup|bin|app|backups)\b")
 
 
 @pytest.fixture(params=PAGES, ids=str)
