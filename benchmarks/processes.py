@@ -23,17 +23,23 @@ class NotRunning(Exception):
 
 
 @contextmanager
-def running(arguments: Sequence[str], *, is_ready: Callable[[], bool], **environment: str) -> Iterator[None]:
-    """A Python process with these arguments, once it is ready and until the block ends. Raises NotRunning."""
+def running(
+    arguments: Sequence[str], *, is_ready: Callable[[], bool], core: int | None = None, **environment: str
+) -> Iterator[int]:
+    """A Python process with these arguments, once it is ready and until the block ends; its id. Raises NotRunning.
+
+    With a `core`, it and all that it starts run on that one alone.
+    """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=settings.BASE_DIR,
-            env={**os.environ, **_stores(), **environment},
+            env={**os.environ, **stores(), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
+            keep_to(process.pid, core)
             ends = time.monotonic() + PATIENCE_SECONDS
             while not is_ready():
                 if process.poll() is not None or time.monotonic() > ends:
@@ -41,7 +47,7 @@ def running(arguments: Sequence[str], *, is_ready: Callable[[], bool], **environ
                     said = output.read()[-2000:].decode(errors="replace")
                     raise NotRunning(f"{' '.join(arguments)} does not get ready. It said: {said}")
                 time.sleep(_LOOK_SECONDS)
-            yield
+            yield process.pid
         finally:
             process.terminate()
             try:
@@ -62,7 +68,18 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _stores() -> dict[str, str]:
+def one_core() -> int | None:
+    """A core to keep processes to; None where the system offers no such thing."""
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def keep_to(pid: int, core: int | None) -> None:
+    """Have a process, and all that it will start, run on this core alone."""
+    if core is not None:
+        os.sched_setaffinity(pid, {core})
+
+
+def stores() -> dict[str, str]:
     """Where this process itself keeps things, which may be elsewhere than its own variables say."""
     database = urlsplit(os.environ["EARSHOT_DATABASE_URL"])
     return {

@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 
-from benchmarks import board, calls, erasure, intake, metrics, recorders, segments
+from benchmarks import board, calls, erasure, hearing, intake, live, metrics, recorders, segments, start
 from benchmarks.rows import Suite
 
 SUITES: Mapping[str, Suite] = {
     "board": board.SUITE,
     "calls": calls.SUITE,
     "erasure": erasure.SUITE,
+    "hearing": hearing.SUITE,
     "intake": intake.SUITE,
     "ladder": recorders.LADDER,
+    "live": live.SUITE,
     "metrics": metrics.SUITE,
     "recorders": recorders.SUITE,
     "segments": segments.SUITE,
+    "start": start.SUITE,
 }
 
 

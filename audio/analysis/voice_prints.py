@@ -105,7 +105,7 @@ def mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def health() -> None:
     """Raises EngineUnavailable when the weights are not there. Reads nothing."""
-    _path()
+    weights()
 
 
 @cache
@@ -114,7 +114,7 @@ def load() -> Encoder:
 
     Raises EngineUnavailable without the weights' package, or when the file is not what is known here.
     """
-    path = _path()
+    path = weights()
     try:
         tensors = read_tensors(path)
         layers = tuple(_layer(tensors, number) for number in range(LAYERS))
@@ -196,7 +196,8 @@ class _Unpickler(pickle.Unpickler):
         return _Storage(key)
 
 
-def _path() -> Path:
+def weights() -> Path:
+    """Where the weights are. Raises EngineUnavailable without them."""
     package = find_spec("resemblyzer")
     path = Path(package.origin).with_name(MODEL) if package and package.origin else None
     if path is None or not path.is_file():
@@ -211,8 +212,9 @@ def _layer(tensors: dict[str, NDArray[np.float32]], number: int) -> _Layer:
     from_itself = tensors[f"lstm.weight_hh_l{number}"].T.copy()
     bias = tensors[f"lstm.bias_ih_l{number}"] + tensors[f"lstm.bias_hh_l{number}"]
     for part in (from_input, from_itself, bias):
-        # tanh(x) = 2 sigmoid(2x) - 1: with the cell's part doubled, one call of it serves all four gates.
-        part[..., 2 * WIDTH : 3 * WIDTH] *= 2.0
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2: with three of them halved, one call of tanh serves all four gates.
+        part[..., : 2 * WIDTH] *= 0.5
+        part[..., 3 * WIDTH :] *= 0.5
     return _Layer(from_input, from_itself, bias)
 
 
@@ -222,32 +224,29 @@ def _run(layer: _Layer, heard: NDArray[np.float32]) -> NDArray[np.float32]:
     held = np.empty((frames, windows, WIDTH), dtype=np.float32)
     cell = np.zeros((windows, WIDTH), dtype=np.float32)
     output = np.zeros((windows, WIDTH), dtype=np.float32)
-    # exp of a large number is infinite, and 1 / infinity the 0 that is meant.
-    with np.errstate(over="ignore"):
-        for frame in range(frames):
-            if frame % _BLOCK == 0:
-                block = heard[frame : frame + _BLOCK]
-                given = block.reshape(-1, block.shape[2]) @ layer.from_input
-                given += layer.bias
-                given = given.reshape(len(block), windows, 4 * WIDTH)
-            gates = given[frame % _BLOCK]
-            gates += output @ layer.from_itself
-            _sigmoid(gates)
-            enter, keep, candidate, leave = np.split(gates, 4, axis=1)
-            candidate *= 2.0
-            candidate -= 1.0
-            cell *= keep
-            cell += enter * candidate
-            output = held[frame]
-            np.multiply(leave, np.tanh(cell), out=output)
+    # What each frame takes is taken once: fresh memory costs as much as what is done in it.
+    from_itself = np.empty((windows, 4 * WIDTH), dtype=np.float32)
+    given = np.empty((_BLOCK * windows, 4 * WIDTH), dtype=np.float32)
+    by_frame = given.reshape(_BLOCK, windows, 4 * WIDTH)
+    for frame in range(frames):
+        if frame % _BLOCK == 0:
+            block = heard[frame : frame + _BLOCK]
+            np.matmul(block.reshape(-1, block.shape[2]), layer.from_input, out=given[: len(block) * windows])
+        gates = by_frame[frame % _BLOCK]
+        gates += np.matmul(output, layer.from_itself, out=from_itself)
+        gates += layer.bias
+        np.tanh(gates, out=gates)
+        enter, keep, candidate, leave = (gates[:, start : start + WIDTH] for start in range(0, 4 * WIDTH, WIDTH))
+        for gate in (enter, keep, leave):
+            np.add(gate, 1.0, out=gate)
+            np.multiply(gate, 0.5, out=gate)
+        cell *= keep
+        enter *= candidate
+        cell += enter
+        output = held[frame]
+        np.tanh(cell, out=output)
+        output *= leave
     return held
-
-
-def _sigmoid(values: NDArray[np.float32]) -> None:
-    np.negative(values, out=values)
-    np.exp(values, out=values)
-    values += 1.0
-    np.reciprocal(values, out=values)
 
 
 @cache

@@ -1,0 +1,83 @@
+"""Many WebSockets that watch, as browsers do, and when what they are told comes in."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from websockets.asyncio.client import connect
+
+from benchmarks.measuring import WrongAnswer
+
+_PATIENCE_SECONDS = 30.0
+
+
+class Watchers:
+    """As many sockets as there are addresses, in a thread of their own."""
+
+    def __init__(self, addresses: Sequence[str], *, are_greeted: bool) -> None:
+        self._addresses = addresses
+        self._are_greeted = are_greeted
+        self._waiting = len(addresses)
+        self.all_there, self._all_told = threading.Event(), threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = asyncio.Event()
+        self._came: list[int] = []
+        self.text = ""
+
+    def times(self) -> list[int]:
+        """When the next frame came in at each, in nanoseconds of the clock that all processes of a machine share.
+
+        One event at a time: the next is told once this has answered. Raises WrongAnswer when it does not come.
+        """
+        _wait(self._all_told, "an event to come in everywhere")
+        self._all_told.clear()
+        came, self._came = self._came, []
+        return came
+
+    def end(self) -> None:
+        """Have all of them closed."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def watch(self) -> None:
+        """Until `end`, in a thread of its own."""
+        self._loop = asyncio.get_running_loop()
+        watching = [asyncio.create_task(self._watch(address)) for address in self._addresses]
+        await self._ended.wait()
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _watch(self, address: str) -> None:
+        async with connect(address, max_size=None) as socket:
+            if self._are_greeted:
+                await socket.recv()
+            self._waiting -= 1
+            if self._waiting == 0:
+                self.all_there.set()
+            async for text in socket:
+                self._came.append(time.monotonic_ns())
+                if len(self._came) == len(self._addresses):
+                    self.text = str(text)
+                    self._all_told.set()
+
+
+@contextmanager
+def watching(addresses: Sequence[str], *, are_greeted: bool = False) -> Iterator[Watchers]:
+    """Sockets at these addresses, once all are there and have had what they are greeted with, until the block ends."""
+    watchers = Watchers(addresses, are_greeted=are_greeted)
+    thread = threading.Thread(target=asyncio.run, args=(watchers.watch(),), name="watchers", daemon=True)
+    thread.start()
+    try:
+        _wait(watchers.all_there, "all sockets to be there")
+        yield watchers
+    finally:
+        watchers.end()
+        thread.join(_PATIENCE_SECONDS)
+
+
+def _wait(event: threading.Event, what: str) -> None:
+    if not event.wait(_PATIENCE_SECONDS):
+        raise WrongAnswer(f"Waited {_PATIENCE_SECONDS:.0f} s for {what}.")
