@@ -28,8 +28,8 @@ def chunks(path: Path, *, seconds: int) -> Iterator[RecordedChunk]:
 def as_wav(chunk: RecordedChunk) -> bytes:
     """The chunk's sound in the form that is transcoded once it has been heard: mono, 16 bits, 16 kHz."""
     sound = decoding.decode(chunk.body, channels=1, container=OGG)
-    samples = (sound.samples[0].clip(-1.0, 1.0) * 32767).astype("<i2")
-    return wav.header(len(samples), channels=1, sample_rate=sound.sample_rate) + samples.tobytes()
+    body: bytes = (sound.samples[0].clip(-1.0, 1.0) * 32767).astype("<i2").tobytes()
+    return wav.header(sound.samples.shape[1], channels=1, sample_rate=sound.sample_rate) + body
 
 
 def _sound(length: int) -> Iterator[NDArray[np.float32]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from audio.analysis.decoding import SAMPLE_RATE
 from audio.errors import EngineUnavailable
 
-# As its makers build it, it keeps an id of the machine in the home directory and tells them of each start, from the
-# moment that it is imported.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
-import onnxruntime
+# As its makers build it, onnxruntime keeps an id of the machine in the home directory and tells them of each start,
+# from the moment that it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 MODEL = "silero_vad_v6.onnx"
 
@@ -146,8 +147,11 @@ def joined(stretches: Sequence[Region], *, gap: float, padding: float, duration:
 
 
 @cache
-def load() -> onnxruntime.InferenceSession:
+def load() -> "InferenceSession":
     """The model, loaded once in each process; after the fork. Raises EngineUnavailable without the weights' package."""
+    # Every process knows regions of speech, and few look for them: onnxruntime is a tenth of a second and 30 MB.
+    import onnxruntime  # noqa: PLC0415
+
     options = onnxruntime.SessionOptions()
     # A worker process has one core; threads that wait for work by spinning would take it from the others.
     options.intra_op_num_threads = 1

@@ -40,7 +40,7 @@ async def run(environment: Mapping[str, str], screen: Screen) -> int:
             )
             told = _told_to_children(place, environment, addresses, host=host, port=port, url=url)
             write_pairs(place / "run" / "env", told)
-            variables = {**environment, **told, "EARSHOT_DATA": str(place.root)}
+            variables = {**_compiled_once(environment), **told, "EARSHOT_DATA": str(place.root)}
             demo = environment.get("EARSHOT_DEMO", "").lower() in {"1", "true", "yes", "on"}
             await applications.prepare(place, variables, screen, demo=demo)
             await _start_applications(place, variables, host=host, port=port, keep=keep, screen=screen)
@@ -174,6 +174,14 @@ async def _start_applications(
         else:
             await keep.start(program)
         screen.step(program.name, "ready" if program.name == "web" else "started", time.monotonic() - began)
+
+
+def _compiled_once(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the wish, which images of Python often have, that nothing compiled be kept.
+
+    Seven processes would compile all of Earshot anew at every start.
+    """
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _told_to_children(
