@@ -23,13 +23,17 @@ class NotRunning(Exception):
 
 
 @contextmanager
-def running(
-    arguments: Sequence[str], *, is_ready: Callable[[], bool], core: int | None = None, **environment: str
-) -> Iterator[int]:
-    """A Python process with these arguments, once it is ready and until the block ends; its id. Raises NotRunning.
+def running(arguments: Sequence[str], *, is_ready: Callable[[], bool], **environment: str) -> Iterator[int]:
+    """A Python process with these arguments, once it is ready and until the block ends; its id. Raises NotRunning."""
+    with running_on(None, arguments, is_ready=is_ready, **environment) as pid:
+        yield pid
 
-    With a `core`, it and all that it starts run on that one alone.
-    """
+
+@contextmanager
+def running_on(
+    core: int | None, arguments: Sequence[str], *, is_ready: Callable[[], bool], **environment: str
+) -> Iterator[int]:
+    """The same on one core alone, with all that it starts; anywhere where none is named."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, *arguments],

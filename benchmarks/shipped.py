@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from benchmarks.processes import free_port, listens, running
+from benchmarks.processes import free_port, listens, running_on
 from config import queues
 from config.celery import app
 from config.stack.applications import applications
@@ -35,7 +35,7 @@ def shipped(workers: Sequence[str], *, core: int | None = None) -> Iterator[Ship
     ready = {"web": partial(listens, port), **{name: partial(_answers, name) for name in workers}}
     with ExitStack() as stack:
         pids = {
-            name: stack.enter_context(running(commands[name], is_ready=is_ready, core=core))
+            name: stack.enter_context(running_on(core, commands[name], is_ready=is_ready))
             for name, is_ready in ready.items()
         }
         yield Shipped(f"http://127.0.0.1:{port}", pids)
