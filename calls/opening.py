@@ -62,7 +62,10 @@ class NewCall:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """The call_ids of a batch: which were new, which were there already, which are about somebody erased."""
+    """The call_ids of a batch: which were new, which were there already, which are about somebody erased.
+
+    Those of which something has been erased before are among the last, whomever they name now.
+    """
 
     new: frozenset[str] = field(default_factory=frozenset)
     known: frozenset[str] = field(default_factory=frozenset)
@@ -80,14 +83,17 @@ def open_call(
     """Make the call for a recording, or give an existing one its recording; again is the same as once.
 
     Raises UnknownCall for a colleague's call that the user may not see, CallTaken when it has another recording,
-    PersonForgotten when somebody whom the call is about has been erased.
+    PersonForgotten when somebody whom the call is about has been erased, CallExists when the call itself has been.
     """
     given = dict(details or {})
     people = _people_in(user, given)
     with transaction.atomic():
         if forgotten.among(user.tenant_id, set().union(*people_by_side(people).values())):
             raise PersonForgotten(f"There is no call {call_id} that you may see.")
+        is_erased = forgotten.is_erased_call(user.tenant_id, call_id)
         known = store.find({"tenant_id": user.tenant_id, "call_id": call_id})
+        if known is None and is_erased:
+            raise _had_been(call_id)
         if known is None:
             call = _call_of(user, call_id, start_time, people, given, session_id=session_id)
             if store.insert(call):
@@ -105,7 +111,7 @@ def create_call(user: Any, details: Mapping[str, Any], segments: Sequence[Segmen
     """Make a call that a program or a person tells of, with what was said in it, and whether it is new.
 
     The same again answers the call that there is. `details` are validated fields of a call. Raises CallExists when the
-    user may not see that one, or it was deleted; BadSegments, NotAStatus, UnknownColleague, PersonForgotten.
+    user may not see that one, or it was deleted or erased; BadSegments, NotAStatus, UnknownColleague, PersonForgotten.
     """
     given = dict(details)
     call_id = str(given.pop("call_id", "") or uuid.uuid4())
@@ -125,14 +131,15 @@ def create_call(user: Any, details: Mapping[str, Any], segments: Sequence[Segmen
         call["owner_id"], call["assigned_to_id"] = owner or user.pk, assignee
         call["conversation"] = _in_time_order(said)
         call["duration"] = max([call["duration"], *(segment["end_time"] for segment in said)])
-        is_new = store.insert(call)
+        # What is left of one of which something was erased stays as it is; what is gone stays away.
+        is_new = not forgotten.is_erased_call(user.tenant_id, call_id) and store.insert(call)
         indexing.mark_stale(user.tenant_id, [call_id])
         if is_new:
             live.changed(user.tenant_id, [call_id])
     own = {} if user.may("calls.read_all") else {"user_id": user.pk}
     there = store.find({"tenant_id": user.tenant_id, "call_id": call_id, **own})
     if there is None:
-        raise CallExists(f"There has been a call {call_id}. Give this one an id of its own.")
+        raise _had_been(call_id)
     return as_people_say(there), is_new
 
 
@@ -176,10 +183,16 @@ def refuse_strangers(tenant_id: int, **given: int | None) -> None:
         raise UnknownColleague("Nobody at this company has that id.", fields=wrong)
 
 
+def _had_been(call_id: str) -> CallExists:
+    return CallExists(f"There has been a call {call_id}. Give this one an id of its own.")
+
+
 def _about_erased(tenant_id: int, calls: Sequence[NewCall]) -> set[str]:
+    """The ids of those about somebody erased, and of those that have themselves been erased, whomever they name."""
+    ids = set(forgotten.erased_among(tenant_id, [call.call_id for call in calls]))
     keys = {call.call_id: set().union(*people_by_side(call.people).values()) for call in calls}
     erased = forgotten.among(tenant_id, set().union(*keys.values()))
-    return {call_id for call_id, own in keys.items() if own & erased} if erased else set()
+    return ids | {call_id for call_id, own in keys.items() if own & erased}
 
 
 def _people_in(user: Any, details: Mapping[str, Any]) -> People:

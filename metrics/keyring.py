@@ -105,8 +105,8 @@ def digest(tenant_id: int | None, person_key: str) -> str:
     return _digest("forgotten", tenant_id, person_key)
 
 
-def thing_digest(tenant_id: int, kind: str, text: str) -> str:
-    """What the ledger of erasures knows a thing by that has no person key: a phone, a recording, a call; 64 digits."""
+def thing_digest(tenant_id: int | None, kind: str, text: str) -> str:
+    """What the ledger of erasures and the register of erased calls know a phone, a recording, a call by; 64 digits."""
     return hmac.digest(_root(), f"{kind}\0{tenant_id}\0{text}".encode(), "sha256").hex()
 
 

@@ -1,6 +1,7 @@
 """Registers of the forgotten: whose data an app may not write any more, by digest and never by id.
 
-Each app that writes owns one, in its `forgotten.py`. A register is obeyed at once in every process, because it is asked
+Each app that writes owns one, in its `forgotten.py`; calls have a second one of the calls themselves, for what comes
+again without a name. A register is obeyed at once in every process, because it is asked
 in PostgreSQL each time, by one indexed query. While nobody of a tenant is forgotten the archive is not needed for it.
 """
 
@@ -18,7 +19,10 @@ from metrics.models import Forgotten
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Somebody forgotten, as the ledger of erasures has it; `digest` is `keyring.digest`'s."""
+    """Somebody or something forgotten, as the ledger of erasures has it.
+
+    `digest` is `keyring.digest`'s, or `keyring.thing_digest`'s.
+    """
 
     tenant_id: int | None
     digest: str
@@ -26,7 +30,7 @@ class Entry:
 
 
 class Register:
-    """The forgotten of one scope, which is an app's name."""
+    """The forgotten of one scope, which is an app's name or begins with it."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
@@ -43,17 +47,17 @@ class Register:
     def among(self, tenant_id: int | None, keys: Collection[str]) -> frozenset[str]:
         """Those of the people who are forgotten; as `is_forgotten`, by one query for all."""
         for key in keys:
-            person_keys.checked(key)
+            self.check(key)
         if not keys:
             return frozenset()
         if not keyring.is_open() and not self._has_any(tenant_id):
             return frozenset()
-        by_digest = {keyring.digest(tenant_id, key): key for key in keys}
+        by_digest = {self.digest_of(tenant_id, key): key for key in keys}
         return frozenset(by_digest[digest] for digest in self._found(tenant_id, list(by_digest)))
 
     def forget(self, tenant_id: int | None, person_key: str) -> None:
         """Have the person's data written no more; again is the same as once. Not to be called in a transaction."""
-        self.forget_digests([Entry(tenant_id, keyring.digest(tenant_id, person_key), timezone.now())])
+        self.forget_digests([Entry(tenant_id, self.digest_of(tenant_id, person_key), timezone.now())])
 
     def forget_digests(self, entries: Iterable[Entry]) -> None:
         """The same for entries of the ledger. Those that are there already stay as they are."""
@@ -65,6 +69,13 @@ class Register:
             with transaction.atomic(durable=True):
                 self._lock(tenant_id)
                 Forgotten.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+
+    def check(self, key: str) -> None:
+        """Raises BadPersonKey for what is no key."""
+        person_keys.checked(key)
+
+    def digest_of(self, tenant_id: int | None, key: str) -> str:
+        return keyring.digest(tenant_id, key)
 
     def _has_any(self, tenant_id: int | None) -> bool:
         return bool(self._ask("SELECT 1", "TRUE LIMIT 1", tenant_id, []))
@@ -97,3 +108,17 @@ class Register:
 
     def _lock_of(self, tenant_id: int | None) -> int:
         return locks.number_of(f"forgotten/{self.scope}/{tenant_id}")
+
+
+class RegisterOfThings(Register):
+    """The same for things of one kind, which have ids of a company's own instead of person keys."""
+
+    def __init__(self, scope: str, *, kind: str) -> None:
+        super().__init__(scope)
+        self.kind = kind
+
+    def check(self, key: str) -> None:
+        """Any id will do."""
+
+    def digest_of(self, tenant_id: int | None, key: str) -> str:
+        return keyring.thing_digest(tenant_id, self.kind, key)

@@ -49,11 +49,18 @@ def fingerprint_of(public_key: str) -> str:
 
 
 def issue(
-    request: ErasureRequest, rows: Sequence[StoreRow], *, people: int, ledger_entry: bytes, completed_at: datetime
+    request: ErasureRequest,
+    rows: Sequence[StoreRow],
+    *,
+    people: int,
+    calls: int,
+    ledger_entry: bytes,
+    completed_at: datetime,
 ) -> dict[str, Any]:
     """Sign what was done and put it into the archive; the one that is there already stays. What the archive has.
 
-    `people` is by how many digests the ledger knows the person. Raises RetryableMetricsError.
+    `people` is by how many digests the ledger knows the person, `calls` how many calls' ids are not taken in again.
+    Raises RetryableMetricsError.
     """
     key = _signing_key()
     said: dict[str, Any] = {
@@ -69,6 +76,7 @@ def issue(
         "completed_at": _moment(completed_at),
         "stores": [dict(row) for row in rows],
         "people": people,
+        "calls": calls,
         "ledger_entry_sha256": hashlib.sha256(ledger_entry).hexdigest(),
         "public_key": _as_text(key.public_key().public_bytes_raw()),
     }

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import orjson
 
+from calls import forgotten as calls_forgotten
 from crm.models import ErasureRequest
 from metrics import archive, keyring
 from metrics.erasing import Share, Subject
@@ -41,6 +42,11 @@ class Entry:
     def forgotten(self) -> list[Forgotten]:
         """As the registers of the forgotten take it."""
         return [Forgotten(self.tenant_id, digest, self.at) for digest in sorted(self.people)]
+
+    @property
+    def forgotten_calls(self) -> list[Forgotten]:
+        """As the register of erased calls takes it."""
+        return [Forgotten(self.tenant_id, digest, self.at) for digest in sorted(self.calls)]
 
 
 def name_of(request: ErasureRequest) -> str:
@@ -88,7 +94,7 @@ def digest_of_session(tenant_id: int, session_id: str) -> str:
 
 
 def digest_of_call(tenant_id: int, call_id: str) -> str:
-    return keyring.thing_digest(tenant_id, "call", call_id)
+    return calls_forgotten.digest_of_call(tenant_id, call_id)
 
 
 def _entry(name: str, content: bytes) -> Entry:

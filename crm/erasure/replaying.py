@@ -20,6 +20,7 @@ from django.utils import timezone
 from audio import erasing as audio_erasing
 from audio.models import AudioSession
 from calls import erasing as calls_erasing
+from calls import forgotten as calls_forgotten
 from calls.models import IndexedCall
 from crm.audit import acts
 from crm.erasure import account, ledger, marks, running, states, steps, subjects
@@ -91,6 +92,7 @@ def _obeyed(entries: Sequence[Entry]) -> Replayed:
     log.warning("erasures_replayed", entries=len(entries))
     for register in running.REGISTERS:
         register.forget_digests(one for entry in entries for one in entry.forgotten)
+    calls_forgotten.forget_calls(one for entry in entries for one in entry.forgotten_calls)
     by_company: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_company[entry.tenant_id].append(entry)

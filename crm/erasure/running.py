@@ -240,6 +240,7 @@ class _Run:
         subject = subjects.merged(subject, found)
         request.plan = {**request.plan, "subject": subjects.as_json(subject)}
         self._write(plan=request.plan)
+        self._asked(lambda: forget_calls(subject, at=request.started_at or timezone.now()), store="archive")
         if "ledger" not in request.plan:
             self._asked(
                 lambda: ledger.write(request, subject, at=request.started_at or timezone.now()), store="archive"
@@ -322,6 +323,8 @@ class _Run:
         self.step_words = "looking again"
         if any(keyring.known_pseudonyms([keyring.Named(subject.tenant_id, key) for key in subject.person_keys])):
             raise NotComplete("A key in the archive is still there. It is tried again by itself.")
+        if calls_forgotten.erased_among(subject.tenant_id, subject.calls.keys()) != subject.calls.keys():
+            raise NotComplete("A call of theirs could still come back. It is tried again by itself.")
         if left := [row["step"] for row in self.rows if row["left"] or row["found_again"]]:
             raise NotComplete(f"Something was left: {'; '.join(left)}. It is tried again by itself."[:255])
 
@@ -333,9 +336,11 @@ class _Run:
         entry = self._asked(lambda: archive.read(entry_name), store="archive")
         if entry is None:
             raise NotComplete("The archive has lost the ledger's entry of this erasure.")
-        number = len(subject.person_keys)
+        people_known, calls_known = len(subject.person_keys), len(subject.calls)
         self._asked(
-            lambda: certificates.issue(request, self.rows, people=number, ledger_entry=entry, completed_at=now),
+            lambda: certificates.issue(
+                request, self.rows, people=people_known, calls=calls_known, ledger_entry=entry, completed_at=now
+            ),
             store="archive",
         )
         self._asked(lambda: marks.write_outside([entry_name]), store="redis")
@@ -410,6 +415,12 @@ def forget(subject: Subject, *, at: datetime) -> None:
     entries = [Entry(subject.tenant_id, keyring.digest(subject.tenant_id, key), at) for key in subject.person_keys]
     for register in REGISTERS:
         register.forget_digests(entries)
+
+
+def forget_calls(subject: Subject, *, at: datetime) -> None:
+    """Have no call of theirs made anew under its id, whoever sends it; raises as `forget`."""
+    digests = [calls_forgotten.digest_of_call(subject.tenant_id, call_id) for call_id in subject.calls]
+    calls_forgotten.forget_calls(Entry(subject.tenant_id, digest, at) for digest in digests)
 
 
 def seal_audit_log(tenant_id: int) -> None:

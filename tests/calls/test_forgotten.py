@@ -1,13 +1,20 @@
 """What comes late about somebody who has been erased stays out of the call."""
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection, transaction
+from django.utils import timezone
 
+from audio.models import AudioSession
 from calls import conversations, forgotten, opening, store
 from calls.documents import Segment
-from calls.errors import PersonForgotten
-from tests.builders import make_user
+from calls.errors import CallExists, PersonForgotten
+from calls.opening import NewCall
+from metrics.models import Forgotten
+from metrics.registers import Entry
+from tests.builders import bearer, make_user
 
 CLIENT = {"platform": "whatsapp", "external_user_id": "972:55"}
 CLIENT_KEY = "external:whatsapp:972:55"
@@ -89,3 +96,88 @@ def test_a_colleague_who_has_been_erased_holds_nobody_up(agent, tenant):
     forgotten.forget(tenant.pk, f"user:{make_user(tenant, 'agent').pk}")
     open_call(agent, "others")
     assert take_in(agent, "others", said("unknown"))
+
+
+def erased(user, call_id):
+    forgotten.forget_calls([Entry(user.tenant_id, forgotten.digest_of_call(user.tenant_id, call_id), timezone.now())])
+
+
+def conversation(user, call_id):
+    return NewCall(
+        tenant_id=user.tenant_id,
+        call_id=call_id,
+        user_id=user.pk,
+        platform="whatsapp",
+        external_user_id="somebody else",
+        start_time=datetime.now(UTC),
+        type="conversation",
+        summary="",
+        metadata={},
+        segments=said("client"),
+        duration=1.0,
+    )
+
+
+def test_a_call_that_was_erased_does_not_come_back_for_a_recording(agent, supervisor):
+    erased(agent, "gone")
+    with pytest.raises(CallExists):
+        open_call(agent, "gone")
+    assert store.find_kept(agent.tenant_id, "gone") is None
+
+
+def test_a_recording_that_asks_for_an_erased_call_leaves_no_row(api, agent):
+    erased(agent, "gone")
+    answer = api.post("/api/audio/sessions", {"call": {"call_id": "gone"}}, format="json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "call_exists")
+    assert not AudioSession.objects.exists()
+
+
+def test_a_call_that_was_erased_does_not_come_back_from_a_program(tenant):
+    program = make_user(tenant, "integration")
+    erased(program, "gone")
+    told = {"call_id": "gone", "summary": "as it was", "segments": []}
+    answer = bearer(program).post("/api/crm/calls", told, format="json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "call_exists")
+    assert store.find_kept(tenant.pk, "gone") is None
+
+
+def test_of_a_batch_of_conversations_those_that_were_erased_are_left_out(agent, stranger):
+    erased(agent, "gone")
+    done = opening.insert_calls(
+        [conversation(agent, "gone"), conversation(agent, "new"), conversation(stranger, "gone")]
+    )
+    assert (done.new, done.forgotten) == ({"new", "gone"}, {"gone"})
+    assert store.find_kept(agent.tenant_id, "gone") is None
+    assert store.find_kept(stranger.tenant_id, "gone") is not None
+
+
+def test_what_is_left_of_a_call_of_which_a_side_was_erased_takes_its_recording_and_stays(agent):
+    open_call(agent, "two")
+    erased(agent, "two")
+    open_call(agent, "two")
+    there, is_new = opening.create_call(agent, {"call_id": "two", "summary": "as it was"})
+    assert (is_new, there["summary"], there["session_id"]) == (False, "", "s-two")
+
+
+def test_the_register_of_erased_calls_names_none(agent):
+    erased(agent, "call of Dana")
+    assert "Dana" not in str(Forgotten.objects.values().get())
+
+
+def test_while_a_call_is_being_made_it_is_not_yet_erased(agent):
+    """An erasure waits for who has asked already, and so finds what was written."""
+    seen = []
+
+    def erase():
+        erased(agent, "now")
+        seen.append(store.find_kept(agent.tenant_id, "now"))
+        connection.close()
+
+    with transaction.atomic():
+        open_call(agent, "now")
+        thread = threading.Thread(target=erase)
+        thread.start()
+        thread.join(timeout=0.2)
+        assert thread.is_alive()
+    thread.join(timeout=30)
+    assert seen[0]["call_id"] == "now"

@@ -1,13 +1,16 @@
 """A store that came back from a backup forgets again whom it knows anew."""
 
 import io
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from calls import store
+from calls import forgotten, store
 from calls.erasing import obeyed as obeyed_by_mongodb
+from calls.errors import CallExists
 from calls.store.client import collection
 from crm.contacts import Identity
 from crm.erasure import ledger, marks, replaying, requests, running, subjects
@@ -103,11 +106,35 @@ def test_a_call_by_phone_alone_that_mongodb_knows_again_goes(tenant, officer, ag
     assert call_of(tenant, call_id) is None
 
 
+def test_a_call_that_was_erased_whole_is_not_made_anew_once_postgresql_came_back(tenant, officer, agent):
+    dana, call_id = make_customer(tenant, agent, ident="dana")
+    store.client.calls().update_one({"call_id": call_id}, {"$set": {"conversation.0.speaker": "speaker_1"}})
+    before = rows_of(dana)
+    erase(officer, dana)
+    postgres_as_before(before)
+    assert not forgotten.is_erased_call(tenant.pk, call_id)
+    replaying.replay_now()
+    with pytest.raises(CallExists):
+        make_call(agent, said("client", "My tractor is purple."), call_id=call_id)
+    assert call_of(tenant, call_id) is None
+
+
+def test_erasures_from_before_calls_had_a_register_fill_it_at_the_next_start(tenant, officer, agent):
+    dana, call_id = make_customer(tenant, agent, ident="dana")
+    erase(officer, dana)
+    Forgotten.objects.filter(scope="calls.erased").delete()
+    import_module("crm.migrations.0008_erased_calls").obey_again(apps, None)
+    assert list(replaying.replay_now().requests) == []
+    assert forgotten.is_erased_call(tenant.pk, call_id)
+
+
 def test_a_later_call_that_got_the_id_of_an_erased_one_stays(tenant, officer, agent):
     dana, call_id = make_customer(tenant, agent, ident="dana")
     store.client.calls().update_one({"call_id": call_id}, {"$set": {"conversation.0.speaker": "speaker_1"}})
     erased = erase(officer, dana)
     assert call_of(tenant, call_id) is None
+    # As it could happen before calls had a register.
+    Forgotten.objects.filter(scope="calls.erased").delete()
     make_call(agent, said("client", "I am somebody else."), call_id=call_id, user_id=agent.pk)
     later = call_of(tenant, call_id)
     unmark(erased)
@@ -157,7 +184,9 @@ def test_of_a_company_that_the_backup_does_not_know_nobody_is_looked_for(tenant,
     entry = ledger.read([ledger.name_of(erased)])[0]
     assert not Forgotten.objects.filter(tenant_id=tenant.pk).exists()
     assert replaying.replay_now().entries >= 1
-    assert set(Forgotten.objects.filter(tenant_id=tenant.pk).values_list("digest", flat=True)) == entry.people
+    assert set(Forgotten.objects.filter(tenant_id=tenant.pk).values_list("digest", flat=True)) == (
+        entry.people | entry.calls.keys()
+    )
 
 
 def test_the_command_says_what_was_obeyed_again(tenant, officer):
