@@ -22,6 +22,7 @@ import av
 import httpx
 import numpy as np
 import orjson
+from av.container import InputContainer
 from numpy.typing import NDArray
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
@@ -82,10 +83,16 @@ def record(file: Path, *, channels: int, chunk_seconds: int = CHUNK_SECONDS) -> 
 def duration_of(file: Path) -> float | None:
     """Seconds the file says it lasts, if it says so. Raises Undecodable for what is no audio file."""
     try:
-        with av.open(str(file)) as container:
+        with _opened(file) as container:
             return container.duration / av.time_base if container.duration else None
     except (av.error.FFmpegError, OSError) as error:
         raise Undecodable(f"{file} cannot be opened as audio: {error.strerror or type(error).__name__}.") from error
+
+
+def _opened(file: Path) -> InputContainer:
+    """The file itself and nothing else: a name or a list in it may not lead FFmpeg to other files or addresses."""
+    opened: InputContainer = av.open(str(file.absolute()), options={"protocol_whitelist": "file", "enable_drefs": "0"})
+    return opened
 
 
 def address_of(session_id: str, index: int) -> str:
@@ -210,7 +217,7 @@ def _decoded(file: Path, channels: int) -> Iterator[NDArray[np.float32]]:
     """Blocks of shape (channels, n) at SAMPLE_RATE."""
     resampler = av.AudioResampler("fltp", "stereo" if channels == 2 else "mono", SAMPLE_RATE)
     try:
-        with av.open(str(file)) as container:
+        with _opened(file) as container:
             for frame in container.decode(audio=0):
                 for resampled in resampler.resample(frame):
                     yield _samples(resampled)

@@ -295,6 +295,8 @@ CHANNEL_LAYERS = {
 EARSHOT_PING_SECONDS = environment.integer("EARSHOT_PING_SECONDS", 20)
 # How long somebody whose rights have ended may go on watching.
 EARSHOT_RIGHTS_SECONDS = environment.integer("EARSHOT_RIGHTS_SECONDS", 30)
+# So many sockets one person, or one program, may have open with each web server's process.
+EARSHOT_SOCKETS_PER_PERSON = environment.integer("EARSHOT_SOCKETS_PER_PERSON", 500, least=1)
 
 # --- Recording ---
 # How long the pieces are that the browser's recorder sends.

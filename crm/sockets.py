@@ -3,7 +3,8 @@
 A consumer carries attributes, as a view does: `capability`, what it takes to be let in, and `audits`, the act that
 is written down when it is. What stands here holds for every socket, so that a consumer has only its own errand:
 
-1. Whoever lacks the capability, or works in no company, is refused in the handshake.
+1. Whoever lacks the capability, works in no company or has EARSHOT_SOCKETS_PER_PERSON open in this process already is
+   refused in the handshake.
 2. While the socket is open, its person's rights are read again every EARSHOT_RIGHTS_SECONDS, and at once when they
    are announced to have changed (`live.py`). Who is signed out is shown out with 4401, who has lost the capability
    with 4403.
@@ -12,6 +13,7 @@ is written down when it is. What stands here holds for every socket, so that a c
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
@@ -33,6 +35,9 @@ CLOSE_UNAUTHENTICATED: Final = 4401
 CLOSE_FORBIDDEN: Final = 4403
 # What a client has sent and the consumer has not taken yet; beyond that the client waits.
 MOST_WAITING: Final = 16
+
+# Person's id → how many sockets they have open in this process.
+_open: Counter[int] = Counter()
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -56,9 +61,22 @@ class SocketGuard:
         if not self._admits(user):
             await send({"type": "websocket.close"})
             return
+        if _open[user.pk] >= settings.EARSHOT_SOCKETS_PER_PERSON:
+            log.warning("too_many_sockets")
+            await send({"type": "websocket.close"})
+            return
+        _open[user.pk] += 1
+        try:
+            await self._receive(scope, receive, send)
+        finally:
+            _open[user.pk] -= 1
+            if not _open[user.pk]:
+                del _open[user.pk]
+
+    async def _receive(self, scope: Any, receive: Receive, send: Send) -> None:
         visit = _Visit(self, scope, receive, send)
         async with asyncio.TaskGroup() as beside:
-            tasks = [beside.create_task(visit.take_in()), beside.create_task(visit.keep_rights(user.pk))]
+            tasks = [beside.create_task(visit.take_in()), beside.create_task(visit.keep_rights(scope["user"].pk))]
             try:
                 await self.consumer(scope, visit.receive, visit.send)
             finally:

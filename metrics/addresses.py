@@ -8,8 +8,9 @@ from metrics.errors import MetricsError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Through these an IPv6 address leads to an IPv4 one, its last four bytes: by translation, and as it was once written.
-_LEADING_TO_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+# Through these an IPv6 address leads to an IPv4 one, its last four bytes: by translation, of two kinds, and as it was
+# once written.
+_LEADING_TO_IPV4 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
 
 
 class PrivateAddress(MetricsError):

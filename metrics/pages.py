@@ -1,9 +1,11 @@
 """`/metrics`, for Prometheus: for this machine, and for who has the token of `EARSHOT_METRICS_TOKEN`."""
 
 import ipaddress
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -13,7 +15,9 @@ from metrics import counters, gauges, prometheus, timings
 from metrics.errors import RetryableMetricsError
 
 # With one of these a proxy speaks for somebody else, whoever that is.
-_FORWARDING = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
+_FORWARDING: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
+# What a machine calls itself. A proxy that says nothing of whom it speaks for asks by the name that people use.
+_OWN_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 @csrf_exempt
@@ -31,6 +35,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _is_from_this_machine(request: HttpRequest) -> bool:
     if any(header in request.headers for header in _FORWARDING):
+        return False
+    if split_domain_port(request.get_host())[0] not in _OWN_NAMES:
         return False
     try:
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback

@@ -22,6 +22,7 @@ from crm.audit.reading import Asked
 from crm.audit.sealing import chain_of
 from crm.models import AuditBlock, AuditEntry
 from crm.models.audit import AuditEntryQuerySet
+from metrics import sheets
 
 COLUMNS: Final = (
     "chain",
@@ -44,8 +45,6 @@ COLUMNS: Final = (
 # What is read at once: blocks that have so many entries together, or one.
 MOST_ENTRIES: Final = 2000
 MOST_BLOCKS: Final = 500
-# Sheets take a cell that begins so for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Format(StrEnum):
@@ -145,9 +144,5 @@ def _facts_of(block: AuditBlock | None) -> dict[str, Any]:
 def _as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\r\n")
-    writer.writerows([_cell(row[column]) for column in COLUMNS] for row in rows)
+    writer.writerows([sheets.cell(row[column]) for column in COLUMNS] for row in rows)
     return sheet.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -30,6 +30,8 @@ from metrics.addresses import PrivateAddress, UnknownHost
         "::127.0.0.1",
         "64:ff9b::7f00:1",
         "64:ff9b:1::1",
+        "::ffff:0:127.0.0.1",
+        "::ffff:0:a9fe:a9fe",
         "2002:7f00:1::",
         "2001:0:0:0:0:0:80ff:fffe",
         "fe80::1",

@@ -88,7 +88,7 @@ def test_prometheus_reads_all_of_it():
 
 
 def get(client, **options):
-    return client.get("/metrics", **options)
+    return client.get("/metrics", **{"HTTP_HOST": "127.0.0.1:8000", **options})
 
 
 def test_this_machine_may_read_it(client, db):
@@ -123,6 +123,8 @@ ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
         {"REMOTE_ADDR": ""},
         {"HTTP_X_FORWARDED_FOR": "203.0.113.9"},
         {"HTTP_FORWARDED": "for=203.0.113.9"},
+        # A proxy on this machine that names nobody, but the site by its name.
+        {"HTTP_HOST": "testserver"},
         {**ELSEWHERE, "HTTP_AUTHORIZATION": "Bearer "},
         {**ELSEWHERE, "HTTP_AUTHORIZATION": "Bearer wrong"},
     ],

@@ -8,6 +8,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
+from metrics import sheets
 from metrics.archived import asking
 from metrics.archived.asking import Found
 from metrics.errors import MetricsError
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         if options["csv"] or not self.stdout.isatty():
             writer = csv.writer(self.stdout)
             writer.writerow(found.columns)
-            writer.writerows(found.rows)
+            writer.writerows([sheets.cell(value) for value in row] for row in found.rows)
         elif console.width < NARROW:
             _print_records(console, found)
         else:
