@@ -20,7 +20,7 @@ endif
 # There once the browser's libraries are; npm itself writes it last.
 BROWSER := browser/node_modules/.package-lock.json
 
-.PHONY: help run install install-dev test test-full chromium screenshots bench check format evaluate lock clean
+.PHONY: help run install install-dev test test-full chromium screenshots bench check audit format evaluate lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ check: install-dev ## Lint, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@EARSHOT_SECRET_KEY=for-checking $(BIN)/mypy
+
+# Not part of `check`: what is known about a package changes without a change of ours, and takes a network.
+audit: install-dev ## Ask whether a package of the locks is known to have a hole
+	@$(BIN)/python -m config.package_audit
 
 format: install-dev ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .

@@ -2,7 +2,8 @@
 
 Those that a customer had, by what a platform calls them or by a phone that is theirs alone, go whole. Who of ours sent
 one is the agent in it: their lines go, and it names them no more, unless it is not known who says what in it or
-nothing else is said; then it goes whole as well.
+nothing else is said; then it goes whole as well. By its id it is among the calls that are theirs before it is one: so
+it cannot become one any more, and is known again in what came back from a backup.
 
 What a consumer holds is taken from its hands: what it has read already it does not store, because whoever stores asks
 whether the people are forgotten.
@@ -20,7 +21,7 @@ from calls.errors import BadTranscript
 from calls.opening import SIDES
 from calls.phone_numbers import phone_key
 from calls.queue import DeadLetter, Entry, Queued, dead_bodies, discard
-from metrics.erasing import Identity, Progress, Subject, untold
+from metrics.erasing import Identity, Progress, Share, Subject, untold
 
 # Somebody may put a dead letter back into the queue, or a consumer give up an entry, behind whoever looks.
 _LOOKS = 3
@@ -29,7 +30,8 @@ _NOTHING = Queued(user_id="", platform="", transcript="", summary="", metadata={
 
 def count(subject: Subject) -> int:
     """Conversations that are theirs, waiting or given up. Raises IntakeAway."""
-    waiting = sum(_is_theirs(subject, entry.read()) for entry in queue_erasing.waiting(subject.tenant_id))
+    entries = queue_erasing.waiting(subject.tenant_id)
+    waiting = sum(_is_theirs(subject, entry.conversation_id, entry.read()) for entry in entries)
     return waiting + sum(_is_given_up_of(subject, one) for one in queue_erasing.given_up(subject.tenant_id))
 
 
@@ -51,22 +53,19 @@ def search(subject: Subject) -> int:
 
     What only stands in the metadata of somebody else's conversation goes with that one.
     """
-    needles = list(_needles(subject))
-    if not needles:
-        return 0
-    found = sum(_names(subject, entry.body, needles) for entry in queue_erasing.waiting(subject.tenant_id))
-    own = f"{subject.tenant_id}:"
+    needles, own = list(_needles(subject)), f"{subject.tenant_id}:"
+    bodies = [(one.conversation_id, one.body) for one in queue_erasing.waiting(subject.tenant_id)]
     for field, letter in dead_bodies():
         if field.startswith(own):
-            found += _names(subject, str(orjson.loads(letter).get("body", "")).encode(), needles)
-    return found
+            bodies.append((field.removeprefix(own), str(orjson.loads(letter).get("body", "")).encode()))
+    return sum(_names(subject, conversation_id, body, needles) for conversation_id, body in bodies)
 
 
 def people(tenant_id: int) -> tuple[set[int], set[Identity]]:
     """Who of ours sent what waits or was given up, and whose it is."""
     senders: set[int] = set()
     identities: set[Identity] = set()
-    for conversation in _all_of(tenant_id):
+    for _, conversation in _all_of(tenant_id):
         if conversation.get("sent_by") is not None:
             senders.add(int(conversation["sent_by"] or 0))
         if conversation.get("user_id"):
@@ -74,9 +73,22 @@ def people(tenant_id: int) -> tuple[set[int], set[Identity]]:
     return senders, identities
 
 
-def _all_of(tenant_id: int) -> Iterator[Queued]:
-    yield from (entry.read() for entry in queue_erasing.waiting(tenant_id))
-    yield from (_queued(letter) for letter in queue_erasing.given_up(tenant_id))
+def of_client(subject: Subject) -> list[str]:
+    """The ids of the conversations that a customer had. Raises IntakeAway."""
+    if not (subject.identities or subject.phone_keys):
+        return []
+    every = _all_of(subject.tenant_id)
+    return [conversation_id for conversation_id, conversation in every if _is_client(subject, conversation)]
+
+
+def ids(tenant_id: int) -> set[str]:
+    """Of everything that waits or was given up. Raises IntakeAway."""
+    return {conversation_id for conversation_id, _ in _all_of(tenant_id)}
+
+
+def _all_of(tenant_id: int) -> Iterator[tuple[str, Queued]]:
+    yield from ((entry.conversation_id, entry.read()) for entry in queue_erasing.waiting(tenant_id))
+    yield from ((letter["conversation_id"], _queued(letter)) for letter in queue_erasing.given_up(tenant_id))
 
 
 def _erase_waiting(subject: Subject) -> int:
@@ -84,8 +96,8 @@ def _erase_waiting(subject: Subject) -> int:
     rewritten = 0
     for entry in list(queue_erasing.waiting(subject.tenant_id)):
         conversation = entry.read()
-        if _is_theirs(subject, conversation):
-            left = _left(subject, conversation, entry.queued_at)
+        if _is_theirs(subject, entry.conversation_id, conversation):
+            left = _left(subject, entry.conversation_id, conversation, entry.queued_at)
             if left is None:
                 dropped.append(entry)
             else:
@@ -98,7 +110,7 @@ def _erase_given_up(subject: Subject) -> int:
     for letter in queue_erasing.given_up(subject.tenant_id):
         if _is_given_up_of(subject, letter):
             conversation = _queued(letter)
-            left = _left(subject, conversation, letter["queued_at"])
+            left = _left(subject, letter["conversation_id"], conversation, letter["queued_at"])
             if left is None:
                 erased += discard(subject.tenant_id, letter["conversation_id"])
             else:
@@ -106,8 +118,12 @@ def _erase_given_up(subject: Subject) -> int:
     return erased
 
 
-def _is_theirs(subject: Subject, conversation: Queued) -> bool:
-    return _is_sender(subject, conversation) or _is_client(subject, conversation)
+def _is_theirs(subject: Subject, conversation_id: str, conversation: Queued) -> bool:
+    return _goes_whole(subject, conversation_id, conversation) or _is_sender(subject, conversation)
+
+
+def _goes_whole(subject: Subject, conversation_id: str, conversation: Queued) -> bool:
+    return subject.calls.get(conversation_id) == Share.WHOLE or _is_client(subject, conversation)
 
 
 def _is_sender(subject: Subject, conversation: Queued) -> bool:
@@ -121,9 +137,9 @@ def _is_client(subject: Subject, conversation: Queued) -> bool:
     return bool(phone) and phone_key(str(phone)) in subject.phone_keys
 
 
-def _left(subject: Subject, conversation: Queued, queued_at: datetime) -> Queued | None:
+def _left(subject: Subject, conversation_id: str, conversation: Queued, queued_at: datetime) -> Queued | None:
     """What stays of a conversation that is theirs; None when nothing does."""
-    if _is_client(subject, conversation):
+    if _goes_whole(subject, conversation_id, conversation):
         return None
     try:
         told = transcript_lines.read(conversation["transcript"])
@@ -153,9 +169,10 @@ def _left(subject: Subject, conversation: Queued, queued_at: datetime) -> Queued
 
 def _is_given_up_of(subject: Subject, letter: DeadLetter) -> bool:
     """Of one that cannot be read, by its bytes."""
-    if _read(letter["body"]) is None:
+    conversation_id = letter["conversation_id"]
+    if _read(letter["body"]) is None and subject.calls.get(conversation_id) != Share.WHOLE:
         return _has_any(letter["body"].encode(), list(_needles(subject)))
-    return _is_theirs(subject, _queued(letter))
+    return _is_theirs(subject, conversation_id, _queued(letter))
 
 
 def _queued(letter: DeadLetter) -> Queued:
@@ -186,11 +203,13 @@ def _needles(subject: Subject) -> Iterator[tuple[bytes, ...]]:
         yield (f'"sent_by":{subject.user_id}}}'.encode(),)
 
 
-def _names(subject: Subject, body: bytes, needles: list[tuple[bytes, ...]]) -> bool:
+def _names(subject: Subject, conversation_id: str, body: bytes, needles: list[tuple[bytes, ...]]) -> bool:
+    if subject.calls.get(conversation_id) == Share.WHOLE:
+        return True
     if not _has_any(body, needles):
         return False
     conversation = _read(body)
-    return conversation is None or _is_theirs(subject, conversation)
+    return conversation is None or _is_theirs(subject, conversation_id, conversation)
 
 
 def _has_any(body: bytes, needles: list[tuple[bytes, ...]]) -> bool:

@@ -21,6 +21,7 @@ from audio import erasing as audio_erasing
 from audio.models import AudioSession
 from calls import erasing as calls_erasing
 from calls import forgotten as calls_forgotten
+from calls.erasing import waiting
 from calls.models import IndexedCall
 from crm.audit import acts
 from crm.erasure import account, ledger, marks, running, states, steps, subjects
@@ -192,7 +193,8 @@ class _Company:
         # What else may be left of a call, and those of MongoDB that do not name whose they are.
         recorded = AudioSession.objects.filter(tenant=self.tenant_id).order_by().values_list("call_id", flat=True)
         indexed = IndexedCall.objects.of(self.tenant_id).order_by().values_list("call_id", flat=True)
-        ids = {*recorded.iterator(), *indexed.iterator(), *calls_erasing.by_phone_alone(self.tenant_id)}
+        phoned = calls_erasing.by_phone_alone(self.tenant_id)
+        ids = {*recorded.iterator(), *indexed.iterator(), *phoned, *waiting.ids(self.tenant_id)}
         return {ledger.digest_of_call(self.tenant_id, one): one for one in ids}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from audio import erasing as audio_erasing
 from audio.speakers import SIDES
 from calls import erasing as calls_erasing
+from calls.erasing import waiting
 from crm.contacts import email_key, resolve
 from crm.errors import UnknownSubject
 from crm.models import Contact, ContactKey, ErasureRequest, KeyKind, SubjectKind, User
@@ -179,6 +180,9 @@ def with_what_is_theirs(subject: Subject) -> Subject:
             phone_keys=subject.phone_keys,
         )
     }
+    # What is about to become a call; by its id it is kept from it. Sent again, it may be one already.
+    for conversation_id in waiting.of_client(subject):
+        calls.setdefault(conversation_id, subject.calls.get(conversation_id, Share.WHOLE))
     known = {**subject.calls, **calls}
     recorded = audio_erasing.find(subject.tenant_id, user_id=subject.user_id, call_ids=list(known))
     for one in recorded:

@@ -10,7 +10,7 @@ from calls import consuming, forgotten, intake, queue, store
 from calls.erasing import waiting
 from calls.opening import Inserted
 from calls.phone_numbers import phone_key
-from metrics.erasing import Identity, Subject
+from metrics.erasing import Identity, Share, Subject
 from tests.builders import make_user
 
 TALK = "Agent: How can I help?\nUser: I want my money back."
@@ -276,3 +276,20 @@ def test_people_of_what_waits_and_was_given_up_are_named(program):
     bury(take())
     send(program, of=Identity("telegram", "x"))
     assert waiting.people(program.tenant_id) == ({program.pk}, {DANA, Identity("telegram", "x")})
+
+
+def test_what_a_customer_has_waiting_is_known_by_its_id_too(program):
+    by_id, by_phone = send(program), send(program, of=Identity("sms", "1"), phone="+49 40 998877")
+    others = send(program, of=Identity("web", "7"))
+    subject = of_client(program, phone_keys=(phone_key("+49 40 998877"),))
+    assert set(waiting.of_client(subject)) == {by_id, by_phone}
+    assert waiting.ids(program.tenant_id) == {by_id, by_phone, others}
+
+
+def test_what_is_theirs_by_its_id_goes_whatever_it_says_now(program):
+    conversation_id, others = send(program, of=Identity("sms", "1")), send(program, of=Identity("sms", "1"))
+    bury(take(most=1))
+    subject = Subject(tenant_id=program.tenant_id, calls={conversation_id: Share.WHOLE})
+    assert waiting.search(subject) == 1
+    erase(subject)
+    assert waiting.ids(program.tenant_id) == {others}

@@ -8,8 +8,9 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from calls import forgotten, store
+from calls import forgotten, intake, queue, store
 from calls.erasing import obeyed as obeyed_by_mongodb
+from calls.erasing import waiting
 from calls.errors import CallExists
 from calls.store.client import collection
 from crm.contacts import Identity
@@ -117,6 +118,30 @@ def test_a_call_that_was_erased_whole_is_not_made_anew_once_postgresql_came_back
     with pytest.raises(CallExists):
         make_call(agent, said("client", "My tractor is purple."), call_id=call_id)
     assert call_of(tenant, call_id) is None
+
+
+def test_a_dead_letter_that_only_a_phone_found_goes_again_when_redis_came_back_alone(
+    tenant, officer, agent, intake_queue
+):
+    dana = make_contact(tenant, "Dana", phones=["+49 40 998877"])
+
+    def send_and_give_up(conversation_id):
+        talk = "Agent: Hello\nUser: My tractor is purple."
+        who = {"tenant_id": tenant.pk, "sent_by": agent.pk, "phone": "+49 40 998877"}
+        intake.queue_conversation("7", "sms", talk, conversation_id=conversation_id, **who)
+        (entry,) = queue.take("one", most=1, age_seconds=0)
+        queue.bury(entry, code="not_stored", error="ValueError", attempts=4)
+
+    send_and_give_up("gone")
+    erased = erase(officer, dana)
+    assert waiting.ids(tenant.pk) == set()
+    # As Redis was before, without what it had obeyed since.
+    send_and_give_up("gone")
+    send_and_give_up("later")
+    obeyed_by_redis._client().delete("erasures:obeyed")
+    (request,) = replaying.replay_now().requests
+    assert (request.state, waiting.ids(tenant.pk)) == ("completed", {"later"})
+    assert ledger.name_of(erased) in marks.everywhere()
 
 
 def test_erasures_from_before_calls_had_a_register_fill_it_at_the_next_start(tenant, officer, agent):
