@@ -14,6 +14,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 DEEPEST_NESTING = 32
+# Of the smallest values, ten megabytes hold three million, which are two hundred megabytes once they are objects.
+MOST_VALUES = 1_000_000
 # PostgreSQL keeps any number and gives large ones back as integers of any length, which no JSON of ours can say.
 LARGEST_NUMBER = 2**63
 
@@ -29,8 +31,11 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        body = stream.read()
+        if len(body) > MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            raise ParseError(f"This holds more than {MOST_VALUES} values; send them in pieces.")
         try:
-            data = orjson.loads(stream.read())
+            data = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"This is not JSON as we take it: {error}.") from error
         _check(data, levels=DEEPEST_NESTING)

@@ -22,6 +22,7 @@ SESSIONS = "/api/audio/sessions"
         '{"metadata": {"x": 1e308}}',
         '{"metadata": {"x": 18446744073709551616}}',
         b"\xff\xfe",
+        '{"metadata": {"x": [' + "{}," * 600_000 + "{}]}}",
     ],
 )
 def test_json_that_no_store_could_keep_is_400(api, body):

@@ -1,0 +1,20 @@
+"""docs/security.md says by which test each attack is tried again."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = (ROOT / "docs/security.md").read_text().partition("## What was tried")[2].partition("### Packages")[0]
+
+
+def test_every_test_that_the_table_names_is_there():
+    named = set(re.findall(r"`([a-z_/]+/test_[a-z_]+\.py)`", TABLE))
+    assert len(named) > 20
+    assert not [name for name in named if not (ROOT / "tests" / name).is_file()]
+
+
+def test_every_test_of_an_attack_is_in_the_table():
+    own = {f"attacks/{file.name}" for file in Path(__file__).parent.glob("test_*.py")} - {
+        f"attacks/{Path(__file__).name}"
+    }
+    assert not [name for name in own if f"`{name}`" not in TABLE]
