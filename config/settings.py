@@ -37,6 +37,8 @@ ALLOWED_HOSTS = [
 CSRF_TRUSTED_ORIGINS = environment.words("EARSHOT_TRUSTED_ORIGINS", [])
 SECURE_COOKIES = EARSHOT_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+# By this name browsers take it from this very host alone, over https: no neighbour under the same domain plants one.
+SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE_COOKIES else "sessionid"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # A year, once people reach it by https at all.
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE_COOKIES else 0

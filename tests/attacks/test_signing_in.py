@@ -1,5 +1,10 @@
 """Getting in by what somebody else has prepared: a session, an address to go on to, a host's name, a look-alike."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
@@ -9,6 +14,7 @@ from crm.errors import UsernameTaken
 from crm.models import User
 from tests.builders import bearer, make_user
 
+ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a long enough password"
 
 
@@ -44,6 +50,15 @@ def test_signing_in_as_another_leaves_nothing_of_the_first(client, ada, agent):
     thief = Client()
     thief.cookies["sessionid"] = first
     assert thief.get("/profile/").status_code == 302
+
+
+def test_over_https_no_neighbour_can_plant_or_read_a_cookie():
+    """Settings are read once in a process."""
+    wanted = ["SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS"]
+    told = f"from config import settings; print([getattr(settings, name) for name in {wanted}])"
+    environment = {**os.environ, "EARSHOT_URL": "https://calls.example", "EARSHOT_SECRET_KEY": "x"}
+    ran = subprocess.run([sys.executable, "-c", told], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.strip() == "['__Host-sessionid', True, True, 31536000]", ran.stderr
 
 
 @pytest.mark.parametrize(
