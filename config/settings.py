@@ -274,6 +274,8 @@ SPECTACULAR_SETTINGS = {
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
 # form fields around a chunk of the largest size.
 EARSHOT_LARGEST_BODY_BYTES = environment.integer("EARSHOT_LARGEST_BODY_BYTES", 10 * 2**20 + 64 * 2**10)
+# The headers of a request take so long at most, from the opening of the connection or the first byte on.
+EARSHOT_HEADERS_SECONDS = environment.integer("EARSHOT_HEADERS_SECONDS", 20, least=1)
 # A body that pauses for longer, or takes longer in all, is given up. The slowest line that a full chunk gets
 # through in time has some 300 kbit/s; a usual chunk of 240 KB gets through with 7.
 EARSHOT_BODY_PAUSE_SECONDS = environment.integer("EARSHOT_BODY_PAUSE_SECONDS", 20)

@@ -27,6 +27,7 @@ def served(*, ping_seconds=20.0):
         import_string("config.asgi.application"),
         host="127.0.0.1",
         port=0,
+        http="config.connections:BoundedHeaders",
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -21,6 +21,9 @@ _WEB = (
     "--no-access-log",
     "--timeout-graceful-shutdown",
     "1",
+    # By itself it waits for headers for ever, and keeps any number of them.
+    "--http",
+    "config.connections:BoundedHeaders",
     # Twice the largest frame there is, and read whole before anybody can refuse it: by itself it would be 16 MiB.
     "--ws-max-size",
     "8192",

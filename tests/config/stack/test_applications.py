@@ -39,6 +39,10 @@ def test_a_frame_much_larger_than_any_of_ours_is_not_even_read(tmp_path: Path) -
     assert protocol.LARGEST_FRAME_BYTES < most <= 2 * protocol.LARGEST_FRAME_BYTES
 
 
+def test_headers_are_bounded(tmp_path: Path) -> None:
+    assert web(tmp_path)["http"] == "config.connections:BoundedHeaders"
+
+
 def test_a_process_takes_conversations_in_and_gets_longer_to_end_than_it_takes(tmp_path: Path) -> None:
     [intake] = [
         program
