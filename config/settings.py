@@ -164,6 +164,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": EARSHOT_CACHE_URL,
         "KEY_PREFIX": "django",
+        # What is only counted there is not worth waiting for.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     }
 }
 _S3_CLIENT = S3Config(
@@ -232,6 +234,7 @@ REST_FRAMEWORK = {
         "crm.authentication.CookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["crm.permissions.HasCapability"],
+    "DEFAULT_THROTTLE_CLASSES": ["crm.throttling.PerMinute"],
     "DEFAULT_RENDERER_CLASSES": ["config.json.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.json.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "crm.pagination.NewestFirst",
@@ -271,6 +274,10 @@ SPECTACULAR_SETTINGS = {
         "ErasureStateEnum": "crm.models.ErasureState",
     },
 }
+# So often one person, or one program, may search, fetch files of calls and of the audit log, and get tickets.
+EARSHOT_SEARCHES_PER_MINUTE = environment.integer("EARSHOT_SEARCHES_PER_MINUTE", 240, least=1)
+EARSHOT_EXPORTS_PER_MINUTE = environment.integer("EARSHOT_EXPORTS_PER_MINUTE", 120, least=1)
+EARSHOT_TICKETS_PER_MINUTE = environment.integer("EARSHOT_TICKETS_PER_MINUTE", 3000, least=1)
 # A body larger than this is turned away at the gate, before Django spools it to disk. It leaves room for the
 # form fields around a chunk of the largest size.
 EARSHOT_LARGEST_BODY_BYTES = environment.integer("EARSHOT_LARGEST_BODY_BYTES", 10 * 2**20 + 64 * 2**10)

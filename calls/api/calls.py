@@ -153,6 +153,7 @@ class CallOriginals(APIView):
 class CallExport(APIView):
     capabilities: ClassVar = {"GET": "calls.export"}
     audits: ClassVar = {"GET": "call.exported"}
+    throttle_scope = "exports"
 
     @extend_schema(
         parameters=[OpenApiParameter("format", str, enum=list(_FORMATS), description="json when it is not given")],

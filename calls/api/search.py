@@ -118,6 +118,7 @@ class FoundSerializer(serializers.Serializer[dict[str, Any]]):
 class Search(APIView):
     capabilities: ClassVar = {"GET": "calls.read"}
     audits: ClassVar = {"GET": "calls.searched"}
+    throttle_scope = "searches"
 
     @extend_schema(operation_id="search", parameters=_PARAMETERS, responses=FoundSerializer)
     def get(self, request: Request) -> Response:

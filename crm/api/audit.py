@@ -125,6 +125,7 @@ class AuditLog(GenericAPIView[AuditEntry]):
 class AuditExport(APIView):
     capabilities: ClassVar = {"GET": "audit.read"}
     audits: ClassVar = {"GET": "audit.exported"}
+    throttle_scope = "exports"
 
     @extend_schema(
         operation_id="export_audit",

@@ -15,6 +15,7 @@ from crm.serializers import TicketSerializer
 class Tickets(APIView):
     capabilities: ClassVar = {"POST": "tickets.make"}
     audits = None  # What is done with the ticket is written down.
+    throttle_scope = "tickets"
 
     @extend_schema(request=None, responses={201: TicketSerializer})
     def post(self, request: Request) -> Response:
