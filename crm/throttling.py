@@ -10,9 +10,9 @@ log = structlog.get_logger("earshot.throttling")
 
 
 class PerMinute(ScopedRateThrottle):
-    """Where a view says `throttle_scope = "searches"`, at most EARSHOT_SEARCHES_PER_MINUTE; a 429 says how long to wait.
+    """Where a view says `throttle_scope = "searches"`, at most EARSHOT_SEARCHES_PER_MINUTE.
 
-    It is counted in the cache. While that is away nobody is held up.
+    A 429 says how long to wait. It is counted in the cache. While that is away nobody is held up.
     """
 
     def get_rate(self) -> str:
