@@ -20,7 +20,7 @@ LATEST_AHEAD = timedelta(minutes=1)
 class NewCallSerializer(serializers.Serializer[dict[str, Any]]):
     """What the sender knows of the call that is recorded."""
 
-    call_id = serializers.RegexField(r"^[A-Za-z0-9._:@-]{1,255}$", required=False)
+    call_id = serializers.RegexField(r"^[A-Za-z0-9._:@-]{1,255}\Z", required=False)
     subject = serializers.CharField(max_length=255, required=False, allow_blank=True)
     type = serializers.CharField(max_length=32, required=False)
     direction = serializers.ChoiceField(choices=["inbound", "outbound", "internal", ""], required=False)

@@ -16,7 +16,7 @@ class PerMinute(ScopedRateThrottle):
     """
 
     def get_rate(self) -> str:
-        return f"{getattr(settings, f'EARSHOT_{self.scope.upper()}_PER_MINUTE')}/min"
+        return f"{getattr(settings, f'EARSHOT_{self.scope}_PER_MINUTE'.upper())}/min"
 
     def allow_request(self, request: Any, view: Any) -> bool:
         try:

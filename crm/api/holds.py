@@ -51,7 +51,8 @@ class NewHoldSerializer(serializers.Serializer[dict[str, Any]]):
     contact_id = serializers.IntegerField(min_value=1, max_value=HIGHEST_ID, required=False)
     platform = PlatformField(required=False)
     external_user_id = serializers.CharField(max_length=255, required=False, trim_whitespace=False)
-    call_id = serializers.CharField(max_length=255, required=False)
+    # Of whatever came by any door, but nothing that no address could hold.
+    call_id = serializers.RegexField(r"^[^/\x00-\x1f]+\Z", max_length=255, required=False)
     reason = serializers.CharField(max_length=LONGEST_REASON)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,9 @@ def test_nothing_that_is_answered_can_be_framed_guessed_at_kept_or_taken_in_else
             continue
         client.force_login(somebody)
         answer = client.get(address)
-        answer.close()
-        assert answer.status_code < 400, address
+        answer.getvalue()
+        # What is not ready yet is told in the same way.
+        assert answer.status_code in {200, 302, 404, 409}, address
         assert {name: answer.get(name) for name in GUARDED} == GUARDED, address
         assert "microphone=(self)" in answer["Permissions-Policy"], address
         if address != "/api/docs/":
@@ -40,7 +41,7 @@ def test_what_is_fetched_as_a_file_is_never_shown_as_a_page(client, doors):
             continue
         client.force_login(somebody)
         answer = client.get(f"{address}?download&format=csv")
-        answer.close()
+        answer.getvalue()
         kind = answer.get("Content-Type", "").partition(";")[0]
         if kind.startswith(("audio/", "text/csv", "text/plain", "application/zip", "application/x-subrip", "text/vtt")):
             files += 1
@@ -53,7 +54,6 @@ def test_files_of_pages_are_no_way_to_other_files(client, db, address):
     answer = client.get(address)
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer.status_code == (200 if address.endswith("board.js") else 404)
-    answer.close()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Who asks for what costs much again and again."""
 
 import pytest
-from django.core.cache import cache
 
 from tests.builders import bearer, make_user
 
@@ -15,14 +14,13 @@ def costly(request, settings, things):
     """An address of which one person may have two a minute."""
     setattr(settings, f"EARSHOT_{request.param.upper()}_PER_MINUTE", 2)
     call = f"/api/calls/{things['call_id']}/export?format=txt"
-    yield {"searches": "/api/search?q=hello", "tickets": "/api/tickets", "exports": call}[request.param]
-    cache.clear()
+    return {"searches": "/api/search?q=hello", "tickets": "/api/tickets", "exports": call}[request.param]
 
 
 def test_one_person_asks_so_often_and_then_waits_and_holds_nobody_up(tenant, costly):
     one, another = bearer(make_user(tenant, "supervisor")), bearer(make_user(tenant, "supervisor"))
-    assert [ask(one, costly).status_code for _ in range(3)][:2] != [429, 429]
-    refused = ask(one, costly)
+    first, second, refused = (ask(one, costly) for _ in range(3))
+    assert max(first.status_code, second.status_code) < 300
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "throttled")
     assert 0 < int(refused["Retry-After"]) <= 61
     assert ask(another, costly).status_code < 300

@@ -28,7 +28,7 @@ def test_nothing_is_written_by_looking(client, doors):
             continue
         client.force_login(somebody)
         with CaptureQueriesContext(connection) as asked:
-            client.get(address).close()
+            client.get(address).getvalue()
         written = {table for query in asked for table in _WRITES.findall(query["sql"])}
         assert written <= WRITTEN_BY_READING, address
 

@@ -136,7 +136,7 @@ def test_a_call_that_was_erased_does_not_come_back_from_a_program(tenant):
     program = make_user(tenant, "integration")
     erased(program, "gone")
     told = {"call_id": "gone", "summary": "as it was", "segments": []}
-    answer = bearer(program).post("/api/crm/calls", told, format="json")
+    answer = bearer(program).post("/api/calls", told, format="json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "call_exists")
     assert store.find_kept(tenant.pk, "gone") is None
 
