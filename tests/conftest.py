@@ -6,11 +6,13 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.core.management import call_command
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from calls import queue, store
 from metrics import archive, keyring, mongo_clients
+from tests import emptying
 from tests.builders import bearer, make_session, make_tenant, make_user
 from tests.running import RunningStack
 from tests.side_by_side import ENDS_STACK
@@ -18,6 +20,9 @@ from tests.side_by_side import ENDS_STACK
 # How long a machine takes to make an example says nothing of the code.
 hypothesis_settings.register_profile("here", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 hypothesis_settings.load_profile("here")
+
+# After each test that commits, which is most of them.
+TransactionTestCase._fixture_teardown = emptying.after
 
 
 def pytest_configure(config):
