@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.sql import Composable
 
 from metrics import slow, timings
 
@@ -19,7 +20,11 @@ def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
         connection.execute_wrappers.append(_looked_at)
 
 
-def _looked_at(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: dict[str, Any]) -> Any:
+def _looked_at(
+    execute: Callable[..., Any], sql: str | Composable, params: Any, many: Any, context: dict[str, Any]
+) -> Any:
+    # One that was put together by the driver's own means is no text yet.
+    text = sql if isinstance(sql, str) else sql.as_string(None)
     began = time.perf_counter()
     failed = False
     try:
@@ -30,14 +35,13 @@ def _looked_at(execute: Callable[..., Any], sql: str, params: Any, many: Any, co
         raise
     finally:
         seconds = time.perf_counter() - began
-        timings.record(_operation_of(sql), seconds, failed=failed)
+        timings.record(_operation_of(text), seconds, failed=failed)
         if slow.is_slow(seconds):
-            slow.note("postgresql", sql, seconds)
+            slow.note("postgresql", text, seconds)
 
 
-def _operation_of(sql: Any) -> str:
-    # One that was put together by the driver's own means is no text yet.
-    begins = sql[:100].lstrip() if isinstance(sql, str) else ""
+def _operation_of(text: str) -> str:
+    begins = text[:100].lstrip()
     if begins.startswith(_LOCK):
         return "postgresql.lock"
-    return "postgresql.read" if begins.startswith("SELECT") and "FOR UPDATE" not in sql else "postgresql.write"
+    return "postgresql.read" if begins.startswith("SELECT") and "FOR UPDATE" not in text else "postgresql.write"

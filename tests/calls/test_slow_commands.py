@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from django.db import connection
+from psycopg.sql import SQL, Identifier
 
 from calls import conversations, opening
 from calls.store.slow import shape_of
@@ -37,6 +38,15 @@ def test_a_slow_statement_is_told_with_placeholders(agent, settings, caplog):
     told = [record.getMessage() for record in caplog.records if record.name == "earshot.slow"]
     assert any("SELECT %s" in line for line in told)
     assert "very-secret" not in json.dumps(told)
+
+
+def test_a_slow_statement_that_was_put_together_is_told_as_well(agent, settings, caplog):
+    settings.EARSHOT_SLOW_MS = 0
+    with connection.cursor() as cursor:
+        cursor.execute(SQL("SELECT count(*) FROM {} WHERE id = %s").format(Identifier("crm_user")), [agent.pk])
+    settings.EARSHOT_SLOW_MS = 100
+    told = [record.getMessage() for record in caplog.records if record.name == "earshot.slow"]
+    assert any('SELECT count(*) FROM "crm_user" WHERE id = %s' in line for line in told)
 
 
 def test_what_is_quick_is_not_told(agent, settings, caplog):
