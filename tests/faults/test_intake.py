@@ -13,8 +13,8 @@ from tests.running import children_of
 from tests.scale import scaled
 from tests.waiting import wait_until
 
-CONVERSATIONS = scaled(1000, 10_000)
-CLIENTS = 100
+CONVERSATIONS = scaled(400, 10_000)
+CLIENTS = scaled(40, 100)
 VICTIMS = ["consume_conversations", "mongod", "redis-server"]
 # So many are acknowledged before the first of them is killed, and between one and the next.
 BETWEEN = CONVERSATIONS // (len(VICTIMS) + 1)

@@ -69,15 +69,6 @@ def test_a_pool_process_is_killed_while_it_transcribes(stack, supervisor, record
     assert chunk_of(supervisor, recording)["attempts"] >= 2
 
 
-def test_a_whole_worker_is_killed_while_it_transcribes(stack, supervisor, recording):
-    wait_until_transcription_runs(supervisor, recording)
-    parent = worker_of(stack, "transcription")
-    for process in (parent, *children_of(parent)):
-        os.kill(process, signal.SIGKILL)
-    assert_heard_once(supervisor, recording)
-    assert "transcription ended (signal SIGKILL)" in stack.said()
-
-
 def test_a_killed_worker_leaves_no_pool_process_behind(stack):
     parent = wait_until(lambda: worker_of(stack, "analysis"), what="the worker")
     children = children_of(parent)
