@@ -64,4 +64,4 @@ EXPOSE 8000
 # Of the web server, which the image starts when nothing else is said; what else it runs has checks of its own.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["python", "-m", "uvicorn", "config.asgi:application", "--no-access-log", "--timeout-graceful-shutdown", "1", "--ws-max-size", "8192", "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers"]
+CMD ["python", "-m", "uvicorn", "config.asgi:application", "--no-access-log", "--timeout-graceful-shutdown", "1", "--http", "config.connections:BoundedHeaders", "--ws-max-size", "8192", "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers"]
