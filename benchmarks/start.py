@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import redis
 from celery import Celery
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from benchmarks import memory
 from benchmarks.measuring import figures
@@ -149,7 +151,11 @@ def _answering(data: Path) -> set[str]:
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     with Celery(broker=broker, set_as_current=False) as app:
         app.conf.broker_transport_options = options
-        answers: list[dict[str, Any]] = app.control.ping(timeout=0.5, limit=len(_WORKERS)) or []
+        try:
+            answers: list[dict[str, Any]] = app.control.ping(timeout=0.5, limit=len(_WORKERS)) or []
+        except (redis.RedisError, OperationalError):
+            # The connection is that of the start before, at the same address.
+            return set()
     return {name.partition("@")[0] for answer in answers for name in answer}
 
 
