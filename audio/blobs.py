@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import convert_body_to_file_like_object
 from django.core.files.storage import storages
 
 from audio.errors import StoreUnavailable
@@ -371,4 +372,7 @@ def _client() -> Any:
     The storage itself makes a connection per thread, which is slow where threads come and go.
     """
     storage: Any = storages["recordings"]
-    return storage.connection.meta.client
+    client = storage.connection.meta.client
+    # By itself the driver makes a file of the bytes, asks the store whether it may send it, and sends it in pieces.
+    client.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
+    return client

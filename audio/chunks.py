@@ -7,6 +7,8 @@ back has the sweep look what is there (`settle_claims`).
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +21,7 @@ from django.utils import timezone
 from audio import blobs, chunk_bytes, consents, containers, gaps, jobs, progress, sessions
 from audio.containers import Inspection
 from audio.errors import (
+    AudioError,
     BadChunk,
     BodyTooLarge,
     ChunkConflict,
@@ -39,7 +42,8 @@ log = structlog.get_logger("earshot.chunks")
 # Where a chunk is put when it comes before its predecessor and does not say where it begins.
 USUAL_CHUNK_SECONDS = 30.0
 
-
+# Of the chunks after one that came late, so many are read at a time.
+MOST_AT_ONCE = 10
 # A sweep looks at so many uploads that did not end; the next one is seconds away.
 MOST_SWEPT = 100
 NOT_FINISHED = "The upload did not end. Its sender has to send it again."
@@ -60,12 +64,17 @@ def accept(session: AudioSession, *, index: int, body: bytes, declared: Declared
         raise BadChunk(f"A chunk's index is from 0 to {sessions.MOST_CHUNKS - 1}.", fields={"index": [index]})
     _check_samples(declared)
     digest = _digest_of(body, declared.digest)
-    known = AudioChunk.objects.filter(session=session, chunk_index=index).first()
-    if known and known.upload_status == UploadStatus.UPLOADED:
+    try:
+        with timings.measured("upload.inspect"):
+            inspection = containers.inspect(body, longest_seconds=settings.EARSHOT_LONGEST_CHUNK_SECONDS)
+        consents.refuse_without(session, captured_at=declared.captured_at, seconds=inspection.duration_seconds)
+    except AudioError:
+        # What has been stored already is told as that, whatever would be refused by now. Most never was: it is not
+        # looked for before it has to be.
+        known = find(session, index)
+        if known is None:
+            raise
         return _same_again(known, digest.hex()), False
-    with timings.measured("upload.inspect"):
-        inspection = containers.inspect(body, longest_seconds=settings.EARSHOT_LONGEST_CHUNK_SECONDS)
-    consents.refuse_without(session, captured_at=declared.captured_at, seconds=inspection.duration_seconds)
     chunk, ours = _claim(
         session,
         index,
@@ -139,7 +148,7 @@ def _described(session: AudioSession, index: int, inspection: Inspection, declar
     samples, begins = declared.samples, declared.start_time
     if begins is None and samples is not None:
         begins = samples.first / samples.rate
-    # Without a word from the sender it has its place once it is stored (`_place`).
+    # Without a word from the sender it has its place once it is stored (`_placed`).
     start = index * USUAL_CHUNK_SECONDS if begins is None else begins
     return {
         "start_time_seconds": start,
@@ -160,14 +169,15 @@ def _described(session: AudioSession, index: int, inspection: Inspection, declar
 def _claim(session: AudioSession, index: int, values: dict[str, Any]) -> tuple[AudioChunk, bool]:
     """The row and whether it is ours to store: made just now, or taken over from an upload that did not end."""
     now, checksum = values["received_at"], values["checksum"]
-    try:
-        chunk, made = AudioChunk.objects.get_or_create(
-            session=session, chunk_index=index, defaults={**values, "claimed_at": now}
-        )
-    except IntegrityError:
-        raise UnknownSession(sessions.NOT_THERE.format(session_id=session.pk)) from None
-    if made or chunk.upload_status == UploadStatus.UPLOADED:
-        return chunk, made
+    chunk = AudioChunk(session=session, chunk_index=index, claimed_at=now, **values)
+    if _is_first(chunk):
+        return chunk, True
+    known = AudioChunk.objects.filter(session=session, chunk_index=index).first()
+    if known is None:
+        raise UnknownSession(sessions.NOT_THERE.format(session_id=session.pk))
+    chunk = known
+    if chunk.upload_status == UploadStatus.UPLOADED:
+        return chunk, False
     stale = now - timedelta(seconds=settings.EARSHOT_UPLOAD_CLAIM_SECONDS)
     taken_over = (
         AudioChunk.objects.filter(pk=chunk.pk, checksum=checksum)
@@ -180,6 +190,17 @@ def _claim(session: AudioSession, index: int, values: dict[str, Any]) -> tuple[A
         _same_again(chunk, checksum)
         raise UploadInProgress("These bytes are being stored by another request at this moment. Send them again.")
     return chunk, bool(taken_over)
+
+
+def _is_first(chunk: AudioChunk) -> bool:
+    """Write the row down, unless there is one with its index, or its session is gone; in one statement."""
+    try:
+        # In a transaction of somebody else's, the statement has to be able to fail alone.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            chunk.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _store(chunk: AudioChunk, body: bytes) -> None:
@@ -220,15 +241,12 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
             # It took so long that another upload of the same bytes took over.
             chunk.refresh_from_db()
             return chunk, False
-        _place(session, chunk.chunk_index)
-        chunk.refresh_from_db()
-        chunk.session = session
+        chunk = _placed(session, chunk.chunk_index)
         gaps.end_pauses_before(chunk)
         # Announced before the job is dispatched, so that watchers hear of the one before the other.
         transaction.on_commit(lambda: progress.announce("chunk_stored", chunk))
         jobs.create(chunk, JobKind.ANALYSIS)
-        sessions.note_life(session, at=now)
-        sessions.settle(session)
+        sessions.settle_locked(session, heard_of_at=now)
     _record_hops(chunk)
     log.info(
         "chunk_stored",
@@ -239,24 +257,44 @@ def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, 
     return chunk, True
 
 
-def _place(session: AudioSession, index: int) -> None:
-    """Let the chunk, and those after it, begin where their predecessors end, unless their senders said where.
+def _placed(session: AudioSession, index: int) -> AudioChunk:
+    """The chunk as it is now, once it and those after it begin where their predecessors end, or their senders said.
 
     What has been heard already where it does not lie is heard again.
     """
-    following = session.chunks.stored().filter(chunk_index__gte=index).order_by("chunk_index")
-    before = session.chunks.stored().filter(chunk_index=index - 1).first()
-    for chunk in following.iterator(chunk_size=100):
-        if not chunk.starts_declared:
-            follows = before is not None and before.chunk_index == chunk.chunk_index - 1
-            start = before.ends_at if before and follows else chunk.chunk_index * USUAL_CHUNK_SECONDS
-            if start != chunk.start_time_seconds:
+    before, placed = None, None
+    for chunk in _from(session, index - 1):
+        if chunk.chunk_index >= index:
+            start = _start_after(before, chunk)
+            is_moved = start != chunk.start_time_seconds
+            if is_moved:
                 progress.move(chunk, start=start)
-            elif chunk.chunk_index > index:
-                return
-        elif chunk.chunk_index > index:
-            return
+            if chunk.chunk_index > index and not is_moved:
+                break
+            placed = placed or chunk
         before = chunk
+    if placed is None:
+        raise AudioChunk.DoesNotExist
+    return placed
+
+
+def _start_after(before: AudioChunk | None, chunk: AudioChunk) -> float:
+    if chunk.starts_declared:
+        return chunk.start_time_seconds
+    follows = before is not None and before.chunk_index == chunk.chunk_index - 1
+    return before.ends_at if before and follows else chunk.chunk_index * USUAL_CHUNK_SECONDS
+
+
+def _from(session: AudioSession, index: int) -> Iterator[AudioChunk]:
+    """The stored ones from an index on; mostly the next two or three are all that anybody wants."""
+    wanted = session.chunks.stored().order_by("chunk_index")
+    while page := list(wanted.filter(chunk_index__gte=index)[:MOST_AT_ONCE]):
+        for chunk in page:
+            chunk.session = session
+            yield chunk
+        if len(page) < MOST_AT_ONCE:
+            return
+        index = page[-1].chunk_index + 1
 
 
 def _record_hops(chunk: AudioChunk) -> None:

@@ -36,7 +36,7 @@ def refuse_without(session: AudioSession, *, captured_at: datetime | None, secon
     Sound that began before consent was withdrawn is taken: it was recorded rightly. `captured_at` is when the chunk
     of so many seconds was cut.
     """
-    if not RecordingPolicy.of(session.tenant_id).consent_required:
+    if not RecordingPolicy.of_session(session).consent_required:
         return
     consent = latest(session)
     if consent is None:

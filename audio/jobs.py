@@ -27,6 +27,8 @@ TASKS = {
     JobKind.INTERPRETATION: ("audio.interpret_chunk", "analysis"),
     JobKind.TRANSCODING: ("audio.transcode_chunk", "storage"),
 }
+# What a job knows of how it goes; it all begins anew when the job does.
+_OF_AN_ATTEMPT = ["state", "attempts", "claimed_by", "lease_until", "error", "ended_at", "dispatched_at"]
 _broker = Lane("broker")
 # A sweep sends at most this many; the next one is seconds away.
 MOST_SWEPT = 500
@@ -34,17 +36,10 @@ MOST_SWEPT = 500
 
 def create(chunk: AudioChunk, kind: JobKind) -> AnalysisJob:
     """Make the job for a chunk, or set an ended one waiting again, and send it off after the commit."""
-    now = timezone.now()
-    fresh = {
-        "state": JobState.WAITING,
-        "attempts": 0,
-        "claimed_by": "",
-        "lease_until": None,
-        "error": "",
-        "ended_at": None,
-        "dispatched_at": now,
-    }
-    job, _ = AnalysisJob.objects.update_or_create(chunk=chunk, kind=kind, defaults=fresh)
+    fresh = AnalysisJob(chunk=chunk, kind=kind, dispatched_at=timezone.now())
+    [job] = AnalysisJob.objects.bulk_create(
+        [fresh], update_conflicts=True, unique_fields=["chunk", "kind"], update_fields=_OF_AN_ATTEMPT
+    )
     transaction.on_commit(lambda: dispatch(job))
     return job
 

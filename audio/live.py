@@ -4,7 +4,7 @@ The one door to the channel layer for sessions; it owns the groups `audio.sessio
 and `audio.live.{tenant_id}`, of those who watch all that a company records now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -27,14 +27,20 @@ def group_of_company(tenant_id: int) -> str:
     return f"audio.live.{tenant_id}"
 
 
-def announce(kind: str, session_id: str, **content: Any) -> None:
-    """Append the event to the session's stream and send it to whoever is watching; never raises, never hangs."""
+def announce(kind: str, session_id: str, *, company: int | None = None, **content: Any) -> None:
+    """Append the event to the session's stream and send it to whoever is watching; never raises, never hangs.
+
+    `company` is the id of the one whose watchers of all recordings are to look at this one, too.
+    """
     frame = protocol.frame(kind, session_id, timezone.now(), **content)
     encoded = orjson.dumps(frame, option=orjson.OPT_UTC_Z)
 
     def send() -> None:
         seq = live_state.append_event(session_id, encoded, anew=_untold.take(session_id))
-        _send(session_id, seq, protocol.with_seq(encoded, seq))
+        told = [(group_of(session_id), _event(seq, protocol.with_seq(encoded, seq)))]
+        if company is not None:
+            told.append((group_of_company(company), _changed(session_id)))
+        lanes.run(_send(told))
 
     with timings.measured("live.announce"):
         _announcements.do(send, what=kind, otherwise=lambda: _untold.add(session_id))
@@ -45,12 +51,8 @@ def recording_changed(tenant_id: int, session_id: str) -> None:
 
     Who misses it finds out at the next look (`overview_consumer.py`).
     """
-    message = {"type": "recording.changed", "session_id": session_id}
-
-    def send() -> None:
-        lanes.run(get_channel_layer().group_send(group_of_company(tenant_id), message))
-
-    _announcements.do(send, what="recording_changed")
+    told = [(group_of_company(tenant_id), _changed(session_id))]
+    _announcements.do(lambda: lanes.run(_send(told)), what="recording_changed")
 
 
 def session_closed(tenant_id: int, session_id: str, *, is_gone: bool) -> None:
@@ -59,11 +61,8 @@ def session_closed(tenant_id: int, session_id: str, *, is_gone: bool) -> None:
     Sockets on one that is gone are closed. Nothing is appended to its stream.
     """
 
-    def send() -> None:
-        message = {"type": "session.closed", "is_gone": is_gone}
-        lanes.run(get_channel_layer().group_send(group_of(session_id), message))
-
-    _announcements.do(send, what="session_closed")
+    told = [(group_of(session_id), {"type": "session.closed", "is_gone": is_gone})]
+    _announcements.do(lambda: lanes.run(_send(told)), what="session_closed")
     recording_changed(tenant_id, session_id)
 
 
@@ -72,14 +71,24 @@ def note_session(session_id: str, standing: Mapping[str, str | int | float]) -> 
     _announcements.do(lambda: live_state.note_session(session_id, standing), what="session")
 
 
-def _send(session_id: str, seq: str, text: str) -> None:
-    message = {"type": "session.event", "seq": seq, "text": text}
-    lanes.run(get_channel_layer().group_send(group_of(session_id), message))
+def _event(seq: str, text: str) -> dict[str, Any]:
+    return {"type": "session.event", "seq": seq, "text": text}
+
+
+def _changed(session_id: str) -> dict[str, Any]:
+    return {"type": "recording.changed", "session_id": session_id}
+
+
+async def _send(told: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """To each group its message, one after another."""
+    layer = get_channel_layer()
+    for group, message in told:
+        await layer.group_send(group, message)
 
 
 def _begin_anew(session_id: str) -> None:
     """Nothing has happened in the new epoch: who gets this does not know the epoch, and reads a snapshot."""
-    _send(session_id, live_state.begin_anew(session_id), "")
+    lanes.run(_send([(group_of(session_id), _event(live_state.begin_anew(session_id), ""))]))
 
 
 # Their watchers would show an old state for ever, so a new epoch is begun for each as soon as Redis answers: by the

@@ -16,7 +16,7 @@ from audio import jobs, live, rollups, sessions, telling
 from audio.analysis.stages import StageResults
 from audio.errors import ChunkBusy, UnknownSession
 from audio.models import AnalysisJob, AudioChunk, ChunkSignal
-from audio.serializers import ChunkSerializer
+from audio.serializers import told_of
 from audio.states import HEARING, KIND_OF_STAGE, PROCESSING_MOVES, STAGES, JobKind, JobState, ProcessingStatus
 
 log = structlog.get_logger("earshot.progress")
@@ -190,11 +190,11 @@ def announce(kind: str, chunk: AudioChunk, **content: Any) -> None:
     live.announce(
         kind,
         str(chunk.session_id),
+        company=chunk.session.tenant_id,
         chunk_index=chunk.chunk_index,
-        chunk=ChunkSerializer(chunk).data,
+        chunk=told_of(chunk),
         **content,
     )
-    live.recording_changed(chunk.session.tenant_id, str(chunk.session_id))
 
 
 def _all_stages(job: AnalysisJob, state: str, **told: str) -> StageResults:

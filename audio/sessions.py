@@ -85,7 +85,7 @@ def start(
         conversations.read_call(user, session.call_id)
         raise CallTaken(f"Call {session.call_id} has another recording. Give this one a call of its own.") from None
     log.info("session_started", session_id=str(session.pk))
-    _keep_at_hand(session)
+    _keep_at_hand(session, -1)
     live.recording_changed(session.tenant_id, str(session.pk))
     return session, True
 
@@ -97,8 +97,9 @@ def refuse_without_sound(session: AudioSession) -> None:
 
 
 def find(user: Any, session_id: uuid.UUID) -> AudioSession:
-    """A session that this user may see; raises UnknownSession for any other."""
-    session = AudioSession.objects.visible_to(user).filter(pk=session_id).first()
+    """A session that this user may see, with its company's rules for recording; raises UnknownSession for any other."""
+    known = AudioSession.objects.visible_to(user).select_related("tenant__recording_policy")
+    session = known.filter(pk=session_id).first()
     if session is None:
         raise UnknownSession(NOT_THERE.format(session_id=session_id))
     return session
@@ -272,12 +273,12 @@ def announce_change(session: AudioSession) -> None:
     live.announce(
         "session_changed",
         str(session.pk),
+        company=session.tenant_id,
         status=session.status,
         total_chunks=session.total_chunks,
         owed=told["owed"],
         verdict=told,
     )
-    live.recording_changed(session.tenant_id, str(session.pk))
 
 
 def settle(session: AudioSession) -> AudioSession:
@@ -288,37 +289,48 @@ def settle(session: AudioSession) -> AudioSession:
     not find, so whether the person is forgotten is for its callers to ask.
     """
     with transaction.atomic():
-        session = lock(session)
-        transaction.on_commit(lambda: _keep_at_hand(session), robust=True)
-        stored = session.chunks.stored().aggregate(seconds=Sum("duration_seconds"), number=Count("pk"))
-        session.total_duration_seconds, session.chunk_count = stored["seconds"] or 0, stored["number"]
-        session.save(update_fields=["total_duration_seconds", "chunk_count", "updated_at"])
-        if session.total_chunks is None:
-            return session
+        return settle_locked(lock(session))
+
+
+def settle_locked(session: AudioSession, *, heard_of_at: datetime | None = None) -> AudioSession:
+    """The same within the transaction that has locked it; `heard_of_at` when its recorder was heard of just now."""
+    stored = session.chunks.stored().aggregate(
+        seconds=Sum("duration_seconds"), number=Count("pk"), highest=Max("chunk_index")
+    )
+    session.total_duration_seconds, session.chunk_count = stored["seconds"] or 0, stored["number"]
+    session.last_activity_at = heard_of_at or session.last_activity_at
+    highest = -1 if stored["highest"] is None else stored["highest"]
+    transaction.on_commit(lambda: _keep_at_hand(session, highest), robust=True)
+    life = ["last_activity_at"] if heard_of_at else []
+    session.save(update_fields=["total_duration_seconds", "chunk_count", "updated_at", *life])
+    if session.total_chunks is None:
+        return session
+    if highest >= session.total_chunks:
         # A chunk beyond the total is here, whatever was said: the recorder counted wrong, or went on.
-        _raise_total(session)
-        whole = manifest_of(session)
-        session.verdict_state = whole.state
-        session.save(update_fields=["verdict_state"])
-        # What is owed to a recording that was left is not waited for.
-        is_owed = bool(whole.owed) and session.abandoned_at is None
-        if is_owed or session.chunks.unfinished().exists():
-            _go_on(session, whole)
-            return session
-        if speakers.correct(session):
-            transaction.on_commit(lambda: rollups.order(session))
-        suspicion.look_again(session)
-        _end(session, whole)
+        session.total_chunks = highest + 1
+        session.save(update_fields=["total_chunks"])
+    whole = manifest_of(session)
+    session.verdict_state = whole.state
+    session.save(update_fields=["verdict_state"])
+    # What is owed to a recording that was left is not waited for.
+    is_owed = bool(whole.owed) and session.abandoned_at is None
+    if is_owed or session.chunks.unfinished().exists():
+        _go_on(session, whole)
+        return session
+    if speakers.correct(session):
+        transaction.on_commit(lambda: rollups.order(session))
+    suspicion.look_again(session)
+    _end(session, whole)
     return session
 
 
-def _keep_at_hand(session: AudioSession) -> None:
+def _keep_at_hand(session: AudioSession, highest_index: int) -> None:
     live.note_session(
         str(session.pk),
         {
             "user_id": session.user_id or 0,
             "start_time": session.start_time.isoformat(),
-            "current_chunk": _highest_index(session),
+            "current_chunk": highest_index,
             "last_activity": session.last_activity_at.isoformat(),
             "total_duration": session.total_duration_seconds,
             "status": session.status,
@@ -336,13 +348,6 @@ def lock(session: AudioSession, *, also_closed: bool = False) -> AudioSession:
     if now is None or (now.is_closed and not also_closed):
         raise UnknownSession(NOT_THERE.format(session_id=session.pk))
     return now
-
-
-def _raise_total(session: AudioSession) -> None:
-    highest = _highest_index(session)
-    if session.total_chunks is not None and highest >= session.total_chunks:
-        session.total_chunks = highest + 1
-        session.save(update_fields=["total_chunks"])
 
 
 def _highest_index(session: AudioSession) -> int:
@@ -377,11 +382,11 @@ def _announce_end(session: AudioSession, whole: Manifest) -> None:
     live.announce(
         "session_completed",
         str(session.pk),
+        company=session.tenant_id,
         status=session.status,
         duration=whole.duration,
         verdict=manifest.verdict(whole),
     )
-    live.recording_changed(session.tenant_id, str(session.pk))
 
 
 def _go_on(session: AudioSession, whole: Manifest) -> None:

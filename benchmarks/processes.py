@@ -23,20 +23,30 @@ class NotRunning(Exception):
 
 
 @contextmanager
-def running(arguments: Sequence[str], *, is_ready: Callable[[], bool], **environment: str) -> Iterator[int]:
-    """A Python process with these arguments, once it is ready and until the block ends; its id. Raises NotRunning."""
-    with running_on(None, arguments, is_ready=is_ready, **environment) as pid:
+def running(
+    arguments: Sequence[str], *, is_ready: Callable[[], bool], program: str = sys.executable, **environment: str
+) -> Iterator[int]:
+    """The id of a process, of Python if nothing else is said, once it is ready and until the block ends.
+
+    Raises NotRunning.
+    """
+    with running_on(None, arguments, is_ready=is_ready, program=program, **environment) as pid:
         yield pid
 
 
 @contextmanager
 def running_on(
-    core: int | None, arguments: Sequence[str], *, is_ready: Callable[[], bool], **environment: str
+    core: int | None,
+    arguments: Sequence[str],
+    *,
+    is_ready: Callable[[], bool],
+    program: str = sys.executable,
+    **environment: str,
 ) -> Iterator[int]:
     """The same on one core alone, with all that it starts; anywhere where none is named."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [program, *arguments],
             cwd=settings.BASE_DIR,
             env={**os.environ, **stores(), **environment},
             stdout=output,

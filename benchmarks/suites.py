@@ -2,7 +2,20 @@
 
 from collections.abc import Mapping
 
-from benchmarks import board, calls, erasure, hearing, intake, live, metrics, recorders, segments, start
+from benchmarks import (
+    board,
+    calls,
+    erasure,
+    hearing,
+    intake,
+    live,
+    metrics,
+    recorders,
+    segments,
+    servers,
+    start,
+    uploads,
+)
 from benchmarks.rows import Suite
 
 SUITES: Mapping[str, Suite] = {
@@ -16,7 +29,9 @@ SUITES: Mapping[str, Suite] = {
     "metrics": metrics.SUITE,
     "recorders": recorders.SUITE,
     "segments": segments.SUITE,
+    "servers": servers.SUITE,
     "start": start.SUITE,
+    "uploads": uploads.SUITE,
 }
 
 

@@ -5,8 +5,8 @@ import os
 import warnings
 from typing import Any, cast
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
 from config import watching
 
@@ -18,13 +18,14 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 logging.captureWarnings(capture=True)
 # Before Django reads which middleware stands around its views.
 watching.start("web")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
-# What follows needs the apps that get_asgi_application has just loaded.
+# What follows needs the apps that have just been loaded.
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from config.gate import App, Gate, Limits, Receive, Scope, Send  # noqa: E402
+from config.handler import Handler  # noqa: E402
 from config.routing import websocket_urlpatterns  # noqa: E402
 from crm.authentication import SocketAuthentication  # noqa: E402
 from crm.sockets import guarded  # noqa: E402
@@ -38,7 +39,7 @@ async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
 application = ProtocolTypeRouter(
     {
         "http": Gate(
-            cast("App", django_application),
+            cast("App", Handler()),
             limits=Limits(
                 body_bytes=settings.EARSHOT_LARGEST_BODY_BYTES,
                 pause_seconds=settings.EARSHOT_BODY_PAUSE_SECONDS,

@@ -139,8 +139,8 @@ class Gate:
                 # Nothing is due any more; the application waits for the client to go.
                 return await receive()
             try:
-                patience = min(self.limits.pause_seconds, ends - loop.time())
-                message = await asyncio.wait_for(receive(), timeout=max(patience, 0))
+                async with asyncio.timeout_at(min(loop.time() + self.limits.pause_seconds, ends)):
+                    message = await receive()
             except TimeoutError:
                 refusal = self.too_slow
                 return {"type": "http.disconnect"}

@@ -1,7 +1,7 @@
 """A company's rules for recording and hearing: one row each, shown on one page of settings."""
 
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -63,6 +63,11 @@ class RecordingPolicy(models.Model):
     def of(cls, tenant_id: int) -> "RecordingPolicy":
         """The company's rules; the defaults where it has set none."""
         return cls.objects.filter(pk=tenant_id).first() or cls(tenant_id=tenant_id)
+
+    @classmethod
+    def of_session(cls, session: Any) -> "RecordingPolicy":
+        """The same of the company that a recording belongs to; nothing is asked for one that was read with them."""
+        return getattr(session.tenant, "recording_policy", None) or cls(tenant_id=session.tenant_id)
 
 
 class EmotionSides(models.TextChoices):

@@ -11,7 +11,7 @@ from benchmarks.scales import Scale
 from calls import store
 
 # All but the start of everything, which takes a stack of its own: `test_start.py` has what can be tried without one.
-SUITES = ["board", "calls", "erasure", "hearing", "intake", "live", "metrics", "segments"]
+SUITES = ["board", "calls", "erasure", "hearing", "intake", "live", "metrics", "segments", "servers", "uploads"]
 
 
 @pytest.fixture
