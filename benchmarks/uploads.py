@@ -82,7 +82,7 @@ def _to_the_store(run: Run, user: User) -> Iterator[Row]:
         what = f"a chunk of {size:.0f} KB, one connection"
         with stored.kept_for(ports, senders, connections=1, each=1) as variants:
             alone = alternate(
-                {**variants, _FLOOR: Variant(run=stored.by_the_driver)},
+                {**variants, _FLOOR: Variant(stored.by_the_driver, answer=stored.is_there)},
                 repetitions=run.scale.pick(tiny=2, small=30, usual=250),
                 step=run.telling(what),
                 warming=run.scale.pick(tiny=1, small=5, usual=20),
@@ -188,7 +188,7 @@ class _Stored:
                 to = stack.enter_context(lines.opened(ports[name], connections))
                 mine = [make() for _ in range(connections)]
                 variants[name] = Variant(
-                    run=partial(self._send, name, to), prepare=partial(_next_of, mine, each), answer=self._is_there
+                    run=partial(self._send, name, to), prepare=partial(_next_of, mine, each), answer=self.is_there
                 )
             yield variants
 
@@ -215,7 +215,7 @@ class _Stored:
         self._keys.setdefault(name, []).extend(keys)
         return keys
 
-    def _is_there(self, requests: Sequence[Sequence[Request]], keys: list[str]) -> bool:
+    def is_there(self, requests: Sequence[Sequence[Request]], keys: list[str]) -> bool:
         wanted = sum(len(some) for some in requests) if requests else 1
         return len(set(keys)) == wanted and all(map(self._is_right, keys))
 
@@ -280,7 +280,8 @@ def _tus() -> Iterator[int]:
 
 def _store() -> dict[str, str]:
     """Where our own objects lie, in the variables that name it to us."""
-    options: Any = settings.STORAGES["recordings"]["OPTIONS"]
+    storage: Any = settings.STORAGES["recordings"]
+    options = storage["OPTIONS"]
     return {
         "EARSHOT_S3_ENDPOINT": options["endpoint_url"],
         "EARSHOT_S3_ACCESS_KEY": options["access_key"],
