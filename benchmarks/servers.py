@@ -105,7 +105,7 @@ def _always(request: Request) -> Callable[[], Callable[[], Request]]:
 def _compared(
     run: Run, what: str, servers: Mapping[str, Server], make: Callable[[], Callable[[], Request]], level: int
 ) -> Iterator[Row]:
-    each = max(1, run.scale.pick(tiny=2, small=32, usual=64) // level)
+    each = max(1, run.scale.pick(tiny=2, small=32, usual=32) // level)
     with ExitStack() as stack:
         variants = {}
         for name, server in servers.items():
@@ -121,7 +121,7 @@ def _compared(
             variant.run(variant.prepare())
         for server in servers.values():
             server.late, server.worked = [], 0.0
-        repetitions = run.scale.pick(tiny=1, small=4, usual=12)
+        repetitions = run.scale.pick(tiny=1, small=4, usual=10)
         taken = alternate(variants, repetitions=repetitions, step=run.telling(what), warming=0)
     rates = {name: per_second(one, level * each) for name, one in taken.items()}
     for name in servers:
