@@ -251,12 +251,18 @@ signals.worker_process_init.connect(lambda **_: end_with_parent(signal.SIGKILL),
 """
 
 
+CONNECTIONS = "from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as BoundedHeaders"
+
+
 @pytest.fixture(scope="module")
 def checkout(data: Path) -> Path:
     """The launcher beside the smallest applications that it can launch."""
     root = data / "checkout"
     shutil.copytree(ROOT / "config" / "stack", root / "config" / "stack")
-    for name, source in {"__init__": "", "asgi": APPLICATION, "celery": CELERY}.items():
+    # It reads secrets from files before it starts anything.
+    shutil.copy(ROOT / "config" / "environment.py", root / "config")
+    sources = {"__init__": "", "asgi": APPLICATION, "connections": CONNECTIONS, "celery": CELERY}
+    for name, source in sources.items():
         (root / "config" / f"{name}.py").write_text(source)
     (root / "manage.py").write_text(PREPARE)
     return root
