@@ -167,7 +167,7 @@ def test_a_certificate_is_had_once_it_is_complete_and_with_the_key_to_verify_it(
     erasure = make_erasure(tenant, state="running", started_at=timezone.now())
     early = api.get(f"{ERASURES}/{erasure.pk}/certificate")
     assert (early.status_code, early.json()["error"]["code"]) == (404, "unknown_erasure")
-    certificates.issue(erasure, ROWS[:2], people=1, ledger_entry=b"{}", completed_at=timezone.now())
+    certificates.issue(erasure, ROWS[:2], people=1, calls=0, ledger_entry=b"{}", completed_at=timezone.now())
     answer = api.get(f"{ERASURES}/{erasure.pk}/certificate")
     assert answer["Content-Disposition"] == f'attachment; filename="erasure-{erasure.pk}.json"'
     assert "no-store" in answer["Cache-Control"]

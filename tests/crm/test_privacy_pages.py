@@ -244,7 +244,7 @@ def test_a_certificate_is_read_in_the_page_and_downloads(desk, tenant):
     early = desk.get(f"{PAGE}{erasure.pk}/certificate/", follow=True)
     assert early.redirect_chain == [(f"{PAGE}{erasure.pk}/", 302)]
     assert "There is a certificate once the erasure is complete." in said(early)
-    certificates.issue(erasure, ROWS[:1], people=1, ledger_entry=b"{}", completed_at=timezone.now())
+    certificates.issue(erasure, ROWS[:1], people=1, calls=0, ledger_entry=b"{}", completed_at=timezone.now())
     page = said(desk.get(f"{PAGE}{erasure.pk}/certificate/"))
     assert "Signature holds" in page
     assert "Erased 3 Left 0" in page
