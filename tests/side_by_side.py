@@ -19,6 +19,7 @@ WHOLE_STACKS = {
     "tests/deploy/": "stacks",
     "tests/config/stack/": "stacks",
     "tests/config/test_doctor.py": "stacks",
+    "tests/attacks/test_secrets.py": "stacks",
 }
 
 # Each takes a minute or so, for which the other process would have nothing to do if one of them came last.
@@ -71,6 +72,9 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """What needs a stack comes first, for it takes longest; then what is long otherwise."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) and not needs_stack(item):
+            raise pytest.UsageError(f"{item.nodeid} needs a stack, and is not in WHOLE_STACKS of {__name__}.")
     items.sort(key=lambda item: (not needs_stack(item), group_of(item.nodeid) not in LONG))
 
 
