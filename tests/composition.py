@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile, read as Docker reads them, for want of a Docker to ask."""
+"""docker-compose.yml, what is laid over it, and the Dockerfile, read as Docker reads them; there is none to ask."""
 
 import re
 import shlex
@@ -12,7 +12,31 @@ VARIABLES = {"DOMAIN": "calls.example.com"}
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 OURS = COMPOSE["x-application"]["image"]
-_BLANK = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<how>:-|:\?)(?P<rest>[^}]*))?\}")
+# What is there when nothing else is may be a blank itself.
+_BLANK = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<how>:-|:\?)(?P<rest>(?:[^{}]|\{[^{}]*\})*))?\}")
+
+
+class Instead(dict):
+    """A mapping that stands in the place of the one it is laid over, and is not merged with it: `!override`."""
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+_Loader.add_constructor("!override", lambda loader, node: Instead(loader.construct_mapping(node, deep=True)))
+
+
+def laid_over(under, text):
+    """`under` with another file's words over it, as Compose merges mappings. Lists are not merged here: none may be."""
+    return _merged(under, yaml.load(text, _Loader))  # noqa: S506 - a safe one
+
+
+def _merged(under, over):
+    if not (isinstance(under, dict) and isinstance(over, dict)) or isinstance(over, Instead):
+        assert not (isinstance(under, list) and under), over
+        return over
+    return under | {name: _merged(under[name], one) if name in under else one for name, one in over.items()}
 
 
 def filled(value, variables=VARIABLES):
@@ -28,7 +52,7 @@ def filled(value, variables=VARIABLES):
         if blank[0] == "$$":
             return "$"
         if blank["how"] == ":-":
-            return variables.get(blank["name"]) or blank["rest"]
+            return variables.get(blank["name"]) or filled(blank["rest"], variables)
         return variables[blank["name"]]
 
     return _BLANK.sub(fill, value)

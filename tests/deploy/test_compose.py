@@ -14,10 +14,14 @@ from config.stack import mongodb, postgresql, redis
 from config.stack.applications import applications
 from config.stack.binaries import examine, in_package
 from config.stack.place import Place
-from tests.composition import COMPOSE, SERVICES, filled, is_job, of_ours, secrets_of
+from tests.composition import COMPOSE, SERVICES, VARIABLES, filled, is_job, laid_over, of_ours, secrets_of
 from tests.running import ROOT
 
 STORES = {"postgres", "mongodb", "redis", "cache", "objects"}
+# What the kernel gives a process of this niceness beside others of 1024.
+WEIGHTS = {0: 1024, 5: 335, 10: 110}
+# Where backups lie on the machine itself, in no volume of Docker's.
+BACKUPS = "/backups/"
 # Docker's own, of a service that is healthy or a job that is done.
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
 DOCUMENTED = set(re.findall(r"^\| `(EARSHOT_[A-Z0-9_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
@@ -58,6 +62,12 @@ def test_every_application_has_its_service_with_the_same_command(tmp_path):
     for program in programs:
         assert filled(of_ours()[program.name]["command"]) == ["python", *program.command[1:]], program.name
     assert set(of_ours()) - {program.name for program in programs} == {"migrate", "models"}
+
+
+def test_containers_stand_back_as_far_as_processes_do(tmp_path):
+    for program in applications(Place(tmp_path), {}, host="127.0.0.1", port=8000):
+        assert of_ours()[program.name].get("cpu_shares", 1024) == WEIGHTS[program.niceness], program.name
+    assert not [name for name in STORES | {"proxy"} if "cpu_shares" in SERVICES[name]]
 
 
 def test_every_queue_is_worked_by_exactly_one_service():
@@ -130,9 +140,55 @@ def test_stores_are_on_a_network_without_a_way_out():
 
 
 def test_only_the_proxy_is_where_its_word_is_believed():
-    (addresses,) = COMPOSE["networks"]["front"]["ipam"]["config"]
-    assert addresses["subnet"] == COMPOSE["x-application"]["environment"]["EARSHOT_PROXIES"]
+    (addresses,) = filled(COMPOSE["networks"]["front"]["ipam"]["config"])
+    assert addresses["subnet"] == filled(SERVICES["web"]["environment"])["EARSHOT_PROXIES"]
     assert {name for name, service in SERVICES.items() if "front" in service["networks"]} == {"proxy", "web"}
+
+
+def test_a_balancer_that_is_named_is_believed_and_the_network_stays_where_it_is():
+    variables = {**VARIABLES, "PROXIES": "10.0.0.2"}
+    web = filled(SERVICES["web"], variables)
+    assert web["environment"]["EARSHOT_PROXIES"] == "10.0.0.2"
+    assert web["command"][web["command"].index("--forwarded-allow-ips") + 1] == "10.0.0.2"
+    assert filled(COMPOSE["networks"], variables) == filled(COMPOSE["networks"])
+
+
+def test_with_stores_elsewhere_none_is_started_or_waited_for_and_everything_gets_to_them():
+    elsewhere = laid_over(COMPOSE, (ROOT / "deploy" / "external-stores.yml").read_text())
+    services = elsewhere["services"]
+    assert set(services) == set(SERVICES)
+    unused = {name for name, service in services.items() if service.get("profiles") == ["unused"]}
+    assert unused == STORES | {"mongodb-set"}
+    for name in set(services) - unused:
+        assert not unused & set(services[name].get("depends_on") or {}), name
+    assert elsewhere["networks"]["stores"]["internal"] is False
+    assert elsewhere["networks"]["watch"] == {"internal": True}
+    for name in of_ours().keys() - {"models"}:
+        assert "stores" in services[name]["networks"], name
+
+
+def test_what_the_docs_lay_over_it_is_of_services_that_there_are():
+    texts = [page.read_text() for page in (ROOT / "docs").glob("*.md")]
+    blocks = [
+        block for text in texts for block in re.findall(r"^```yaml\n(services:\n(?:.*\n)*?)```$", text, re.MULTILINE)
+    ]
+    assert len(blocks) >= 2
+    for block in blocks:
+        assert set(laid_over({}, block)["services"]) <= set(SERVICES)
+
+
+def test_a_backup_is_made_by_an_image_of_its_own_when_somebody_asks():
+    backup = filled(SERVICES["backup"])
+    assert (backup["profiles"], backup["restart"], backup["networks"]) == (["backup"], "no", ["stores"])
+    assert backup["command"][2:4] == ["back_up", backup["volumes"][0].split(":")[1]]
+    # It reads every store, with what the others are given for that.
+    assert (backup["environment"], backup["secrets"]) == tuple(
+        filled(SERVICES["migrate"])[name] for name in ("environment", "secrets")
+    )
+    dockerfile = (ROOT / backup["build"]["context"] / "Dockerfile").read_text()
+    assert re.findall(r"^FROM (.+)$", dockerfile, re.MULTILINE) == [SERVICES["migrate"]["image"]]
+    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)[-1] == SERVICES["archive"]["user"] == "10001:10001"
+    assert SERVICES["archive"]["image"] == SERVICES["objects"]["image"]
 
 
 def test_every_setting_is_one_that_there_is():
@@ -165,14 +221,14 @@ def test_every_file_that_is_mounted_is_there_and_cannot_be_written():
             if source.startswith("."):
                 assert (ROOT / source).exists(), (name, source)
                 assert rest[-1] == "ro", (name, source)
-            else:
+            elif not source.startswith(BACKUPS):
                 assert source in COMPOSE["volumes"], (name, source)
 
 
 def test_networks_and_volumes_that_are_named_are_used():
     assert {name for service in SERVICES.values() for name in service["networks"]} == set(COMPOSE["networks"])
     named = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert {name for name in named if not name.startswith(".")} == set(COMPOSE["volumes"])
+    assert {name for name in named if not name.startswith((".", BACKUPS))} == set(COMPOSE["volumes"])
 
 
 def test_a_worker_that_is_asked_to_end_is_given_the_time_of_the_longest_task():

