@@ -21,8 +21,6 @@ async def in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same pieces; the work on them is given up when the listener goes."""
     work = _Work(pieces)
     take = sync_to_async(work.take, thread_sensitive=False, executor=_threads)
-    # Those of the request's own thread, which would be kept until the stream has ended.
-    await sync_to_async(connections.close_all)()
     try:
         while (piece := await take()) is not None:
             yield piece

@@ -5,15 +5,15 @@ the view and for each signal, and starts two threads for every request. All of o
 databases, so that it is done in one go:
 
 1. The loop takes the body in.
-2. A thread does all of it, from the signal that a request began to the one that it ended, which gives its connections
-   back. A thread does one request at a time; as many are made as are needed at once.
-3. The loop sends the answer. One that is made while it is sent, as sound is, ends when its listener goes.
+2. A thread does all of it, from the signal that a request began to the one that it ended, and gives its connections
+   back. Then it is free, however slowly the answer is read.
+3. The loop sends the answer. One that is made while it is sent, as sound is, has a thread for each piece and one to end
+   in, and ends when its listener goes.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import contextvars
 from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -21,11 +21,18 @@ from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
+from django.db import connections
 from django.http import FileResponse
 from django.urls import set_script_prefix
 
-# So many threads wait for requests; of a rush, those beyond end when they have nothing more to do.
+from config.threads import Threads
+
+# Several times as many as a process has connections to the database, since many wait for other stores or for none; and
+# few enough for what a container may have of them. Beyond that requests wait in order.
+MOST_THREADS: Final = 100
+# So many of them stay when a rush is over.
 MOST_IDLE: Final = 40
+_threads = Threads(MOST_THREADS, most_idle=MOST_IDLE, name="request")
 
 
 class Handler(ASGIHandler):
@@ -41,30 +48,31 @@ class Handler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        thread = _Borrowed()
-        try:
-            async with ThreadSensitiveContext(executor=thread):
-                with body:
-                    response = await sync_to_async(self._respond)(scope, body)
-                if response.streaming:
-                    await self._stream(response, receive, send)
-                else:
-                    await self.send_response(response, send)
-        finally:
-            thread.give_back()
+        # Between two calls into a thread nothing is kept there, so that each may have another.
+        async with ThreadSensitiveContext(executor=_threads):
+            with body:
+                response = await sync_to_async(self._respond)(scope, body)
+            if response.streaming:
+                await self._stream(response, receive, send)
+            else:
+                await self.send_response(response, send)
 
     def _respond(self, scope: Any, body: Any) -> Any:
-        """The answer, closed already unless it has yet to be made."""
-        set_script_prefix(get_script_prefix(scope))
-        signals.request_started.send(sender=type(self), scope=scope)
-        request, refusal = self.create_request(scope, body)
-        response: Any = self.get_response(request) if request is not None else refusal
-        response._handler_class = type(self)
-        if isinstance(response, FileResponse):
-            response.block_size = self.chunk_size
-        if not response.streaming:
-            response.close()
-        return response
+        """The answer, closed already unless it has yet to be made; the thread holds nothing of it."""
+        try:
+            set_script_prefix(get_script_prefix(scope))
+            signals.request_started.send(sender=type(self), scope=scope)
+            request, refusal = self.create_request(scope, body)
+            response: Any = self.get_response(request) if request is not None else refusal
+            response._handler_class = type(self)
+            if isinstance(response, FileResponse):
+                response.block_size = self.chunk_size
+            if not response.streaming:
+                response.close()
+            return response
+        finally:
+            # A stream ends in some other thread, and nobody may be there to end one whose client has gone.
+            connections.close_all()
 
     async def _stream(self, response: Any, receive: Any, send: Any) -> None:
         sending = asyncio.create_task(self.send_response(response, send))
@@ -75,39 +83,20 @@ class Handler(ASGIHandler):
             for task in (leaving, sending):
                 if not task.done():
                     task.cancel()
-            with contextlib.suppress(RequestAborted, asyncio.CancelledError):
-                await leaving
             try:
+                with contextlib.suppress(RequestAborted, asyncio.CancelledError):
+                    await leaving
                 with contextlib.suppress(asyncio.CancelledError):
                     await sending
             finally:
-                await sync_to_async(response.close)()
+                # It has begun to end by the time that it is waited for, and ends though that is given up.
+                in_context = contextvars.copy_context().run
+                await asyncio.shield(
+                    asyncio.get_running_loop().run_in_executor(_threads, in_context, self._close, response)
+                )
 
-
-class _Borrowed(Executor):
-    """A thread of those that wait, or a new one, for one request."""
-
-    def __init__(self) -> None:
-        self._thread = _idle.pop() if _idle else ThreadPoolExecutor(1, thread_name_prefix="request")
-        self._last: Future[Any] | None = None
-
-    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self._last = self._thread.submit(call, *args, **kwargs)
-        return self._last
-
-    def give_back(self) -> None:
-        """For the next request; at once, unless what was given up goes on in it still."""
-        if self._last is None:
-            self._leave(None)
-        else:
-            self._last.add_done_callback(self._leave)
-
-    def _leave(self, _last: Future[Any] | None) -> None:
-        if len(_idle) < MOST_IDLE:
-            _idle.append(self._thread)
-        else:
-            self._thread.shutdown(wait=False)
-
-
-# Appending and popping are each one step of the interpreter's, whichever thread does it.
-_idle: list[ThreadPoolExecutor] = []
+    def _close(self, response: Any) -> None:
+        try:
+            response.close()
+        finally:
+            connections.close_all()
