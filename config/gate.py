@@ -7,9 +7,10 @@ before it and while it comes in:
 2. how long it is: by Content-Length, and by counting where there is none,
 3. how slowly it comes.
 
-What changes something, and has come whole, waits in line for its turn: so many are worked on at once, and the others
-cost nothing meanwhile. More at once would not be done sooner, but all of them late, and without a connection to the
-database in the end.
+What changes something, and has come whole, waits in line for its turn: so many are worked on at once. More at once
+would not be done sooner, but all of them late, and without a connection to the database in the end. A turn ends when
+the answer is there, and not when it has been read. Whoever waits costs room for a body, in memory if it is small and in
+/tmp if not, so that the line has a longest length in bytes.
 
 What is turned away is logged and counted like any other request, by its shape alone: never a byte of what it held.
 """
@@ -38,6 +39,10 @@ DRAIN_SECONDS = 5.0
 # When to come back that waited in line for too long.
 BUSY_RETRY_SECONDS = 5
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# What is sent by POST and only reads, or costs next to nothing: nobody waits in line to look at something.
+OUT_OF_LINE: Final = frozenset({"/crm/calls/get-grouped-by-status", "/api/tickets"})
+# What somebody in line costs beside the body: the headers, the connection, the work that waits.
+WAITING_BYTES: Final = 16 * 2**10
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -51,7 +56,7 @@ class Limits:
     """`pause_seconds` is the longest between two pieces of a body, `body_seconds` the longest for all of it.
 
     `at_once` is how many requests that change something are worked on at the same time, `line_seconds` the longest
-    that one waits for its turn.
+    that one waits for its turn, `line_bytes` how much all of them together may hold meanwhile.
     """
 
     body_bytes: int
@@ -59,6 +64,8 @@ class Limits:
     body_seconds: float
     at_once: int = 16
     line_seconds: float = 20.0
+    # The usual chunks of a thousand recorders at once, and half of what a container has in /tmp.
+    line_bytes: int = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class Gate:
             retry_seconds=BUSY_RETRY_SECONDS,
         )
         self._turns = asyncio.Semaphore(limits.at_once)
+        self._waiting_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         came = Came()
@@ -150,34 +158,46 @@ class Gate:
                 refusal = self.too_large
                 # Django drops the request without an answer, as if the client had gone; the answer is ours.
                 return {"type": "http.disconnect"}
-            if is_whole and scope["method"] not in SAFE_METHODS:
-                has_turn = await self._waited_in_line()
+            if is_whole and scope["method"] not in SAFE_METHODS and scope["path"] not in OUT_OF_LINE:
+                has_turn = await self._waited_in_line(came.received + WAITING_BYTES)
                 if not has_turn:
                     refusal = self.busy
                     return {"type": "http.disconnect"}
             return message
 
+        def end_turn() -> None:
+            nonlocal has_turn
+            if has_turn:
+                has_turn = False
+                self._turns.release()
+
         async def send_unless_refused(message: Message) -> None:
+            # An answer means that the work is done; who reads it slowly, or never, keeps nobody waiting.
+            end_turn()
             if refusal is None:
                 await send(message)
 
         try:
             await self.app(scope, receive_in_bounds, send_unless_refused)
         finally:
-            if has_turn:
-                self._turns.release()
+            end_turn()
         if refusal is not None:
             may_drain = refusal is self.too_large and not is_whole
             await _refuse(scope, receive if may_drain else _nothing_more, send, came, refusal)
 
-    async def _waited_in_line(self) -> bool:
-        """Whether its turn has come in time; whoever gets one gives it back."""
+    async def _waited_in_line(self, size: int) -> bool:
+        """Whether its turn has come in time, if there was room to wait; whoever gets one gives it back."""
+        if self._turns.locked() and self._waiting_bytes + size > self.limits.line_bytes:
+            return False
         began = time.perf_counter()
+        self._waiting_bytes += size
         try:
             async with asyncio.timeout(self.limits.line_seconds):
                 await self._turns.acquire()
         except TimeoutError:
             return False
+        finally:
+            self._waiting_bytes -= size
         timings.record("requests.line", time.perf_counter() - began)
         return True
 

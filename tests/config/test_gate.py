@@ -9,7 +9,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.gate import Gate, Limits
+from config.access import doors
+from config.gate import OUT_OF_LINE, WAITING_BYTES, Gate, Limits
 from metrics import timings
 
 LARGEST = 1000
@@ -153,10 +154,8 @@ def test_a_body_that_never_pauses_but_takes_too_long_is_answered_408():
 class Line:
     """Requests through one gate, each of which is worked on until it is let go."""
 
-    def __init__(self, *, at_once, line_seconds=20.0):
-        limits = Limits(
-            body_bytes=LARGEST, pause_seconds=20, body_seconds=300, at_once=at_once, line_seconds=line_seconds
-        )
+    def __init__(self, *, at_once, **bounds):
+        limits = Limits(body_bytes=LARGEST, pause_seconds=20, body_seconds=300, at_once=at_once, **bounds)
         self.gate = Gate(self._work, limits=limits)
         self.begun, self.answers, self.go_on = [], {}, asyncio.Event()
 
@@ -168,16 +167,21 @@ class Line:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    def enter(self, name, *, method="PUT", body=None):
-        """A task that ends when the request is answered. `body` waits for the rest of one that is slow."""
+    def enter(self, name, *, method="PUT", body=None, sent=b"", reads=None):
+        """A task that ends when the request is answered.
+
+        `body` waits for the rest of one that is slow, `reads` for a client that takes nothing of its answer.
+        """
         self.answers[name] = []
 
         async def receive():
             if body is not None:
                 await body.wait()
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": sent, "more_body": False}
 
         async def send(message):
+            if reads is not None:
+                await reads.wait()
             self.answers[name].append(message)
 
         return asyncio.ensure_future(
@@ -213,6 +217,50 @@ def test_whoever_only_reads_waits_for_nobody():
         return begun
 
     assert asyncio.run(story()) == ["upload", "page"]
+
+
+def test_whoever_only_reads_by_post_waits_for_nobody():
+    async def story():
+        line = Line(at_once=1)
+        tasks = [line.enter(name, method="POST") for name in ["upload", *sorted(OUT_OF_LINE)]]
+        await line.settle()
+        begun = list(line.begun)
+        line.go_on.set()
+        await asyncio.gather(*tasks)
+        return begun
+
+    assert asyncio.run(story()) == ["upload", *sorted(OUT_OF_LINE)]
+    assert {door.address for door in doors() if door.method == "POST"} >= OUT_OF_LINE
+
+
+def test_a_client_that_does_not_read_its_answer_holds_no_turn():
+    async def story():
+        line, reads = Line(at_once=2), asyncio.Event()
+        line.go_on.set()
+        unread = [line.enter(name, reads=reads) for name in "abcd"]
+        await line.settle()
+        await asyncio.wait_for(line.enter("next"), timeout=20)
+        still_sending = [task.done() for task in unread]
+        reads.set()
+        await asyncio.gather(*unread)
+        return line.begun, still_sending, [answer[0]["status"] for answer in line.answers.values()]
+
+    assert asyncio.run(story()) == (["a", "b", "c", "d", "next"], [False] * 4, [200] * 5)
+
+
+def test_a_line_that_holds_as_much_as_it_may_sends_the_next_away_at_once():
+    async def story():
+        line = Line(at_once=1, line_bytes=2 * WAITING_BYTES + 1200)
+        tasks = [line.enter(name, sent=bytes(500)) for name in ["first", "second", "third"]]
+        await line.settle()
+        await line.enter("too much", sent=bytes(500))
+        refused = line.answers["too much"]
+        line.go_on.set()
+        await asyncio.gather(*tasks)
+        await line.enter("next", sent=bytes(LARGEST))
+        return line.begun, refused[0]["status"], code_of(refused)
+
+    assert asyncio.run(story()) == (["first", "second", "third", "next"], 503, "busy")
 
 
 def test_a_slow_body_holds_no_turn():
