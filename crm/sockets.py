@@ -3,8 +3,9 @@
 A consumer carries attributes, as a view does: `capability`, what it takes to be let in, and `audits`, the act that
 is written down when it is. What stands here holds for every socket, so that a consumer has only its own errand:
 
-1. Whoever lacks the capability, works in no company or has EARSHOT_SOCKETS_PER_PERSON open in this process already is
-   refused in the handshake.
+1. Whoever lacks the capability or works in no company is refused in the handshake. Who has
+   EARSHOT_SOCKETS_PER_PERSON open in this process already is let in and closed with 1013, so that a client can tell:
+   it may come back as it is, later.
 2. While the socket is open, its person's rights are read again every EARSHOT_RIGHTS_SECONDS, and at once when they
    are announced to have changed (`live.py`). Who is signed out is shown out with 4401, who has lost the capability
    with 4403.
@@ -33,6 +34,8 @@ log = structlog.get_logger("earshot.socket")
 
 CLOSE_UNAUTHENTICATED: Final = 4401
 CLOSE_FORBIDDEN: Final = 4403
+# Of the registry of RFC 6455.
+CLOSE_TRY_LATER: Final = 1013
 # What a client has sent and the consumer has not taken yet; beyond that the client waits.
 MOST_WAITING: Final = 16
 
@@ -63,7 +66,8 @@ class SocketGuard:
             return
         if _open[user.pk] >= settings.EARSHOT_SOCKETS_PER_PERSON:
             log.warning("too_many_sockets")
-            await send({"type": "websocket.close"})
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
             return
         _open[user.pk] += 1
         try:

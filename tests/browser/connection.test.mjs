@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import {
   ANSWER_WITHIN_MS,
+  ATTEMPT_LATER,
   Connection,
   LONGEST_WAIT_MS,
   PING_EVERY_MS,
@@ -119,6 +120,17 @@ test("it comes back by itself, each time later, and at once again after it was l
   sockets.at(-1).say({ type: "session" });
   sockets.at(-1).onclose({ code: 1012 });
   assert.equal(connection.state.until - world.now, 1000);
+});
+
+test("it comes back later when the server says that it is too much, and asks nobody why", async () => {
+  const { world, sockets, states, connection } = made({ why: "refused" });
+  for (const attempt of [ATTEMPT_LATER, ATTEMPT_LATER + 1]) {
+    sockets.at(-1).onclose({ code: 1013 });
+    await settled();
+    assert.deepEqual([states.at(-1), connection.state.until - world.now], ["waiting", backoff(attempt, () => 1)]);
+    world.pass(backoff(attempt, () => 1));
+  }
+  assert.equal(sockets.length, 3);
 });
 
 test("who is signed out is told so and not tried again", async () => {

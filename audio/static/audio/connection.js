@@ -7,9 +7,12 @@ export const PING_EVERY_MS = 20_000;
 export const PONG_WITHIN_MS = 10_000;
 export const FIRST_WAIT_MS = 1_000;
 export const LONGEST_WAIT_MS = 30_000;
+/** Where the server says that it is too much just now, the first wait is that of a fourth attempt. */
+export const ATTEMPT_LATER = 3;
 /** A socket that the server never answers is given up after this. */
 export const ANSWER_WITHIN_MS = 15_000;
 
+export const CLOSE_TRY_LATER = 1013;
 export const CLOSE_BAD_ADDRESS = 4400;
 export const CLOSE_UNAUTHENTICATED = 4401;
 export const CLOSE_FORBIDDEN = 4403;
@@ -97,12 +100,14 @@ export class Connection {
     if (code === CLOSE_UNAUTHENTICATED) return this.#enter({ name: "signed_out" });
     if (code === CLOSE_FORBIDDEN) return this.#enter({ name: "refused" });
     if (code === CLOSE_BAD_ADDRESS) return this.#enter({ name: "bad_address" });
+    const isTooMuch = code === CLOSE_TRY_LATER;
+    if (isTooMuch) this.attempt = Math.max(this.attempt, ATTEMPT_LATER);
     const wait = backoff(this.attempt, this.random);
     this.attempt += 1;
     this.#enter({ name: "waiting", until: this.world.Date.now() + wait });
     this.#after("retry", wait, () => this.start());
     const waiting = this.state;
-    const why = answered ? null : await this.whyRefused();
+    const why = answered || isTooMuch ? null : await this.whyRefused();
     // Meanwhile somebody may have asked to hurry.
     if (why && this.state === waiting) {
       this.#stop("retry");
