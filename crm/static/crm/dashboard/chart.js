@@ -7,9 +7,12 @@ import { NONE, stepTime, tick, utcTime } from "./words.js";
 
 const HEIGHT = 184;
 const AXIS_WIDTH = 56;
-/** Beside every plot, so that all of them share one axis of time. */
+/** Beside a plot: room for the last mark of the axis of time, or for the labels of lines, at most so much. */
+const BARE_WIDTH = 20;
 const LABEL_WIDTH = 124;
 const NARROW_LABEL_WIDTH = 106;
+/** As long as values are that stand beside a name. */
+const LONG_VALUE = "9,999 ms";
 /** The radius of what goes on, in pixels. */
 const DOT = 2.5;
 /** Labels at the ends of lines stand so far apart, in pixels. */
@@ -23,6 +26,7 @@ const SHORTEST_DRAG = 6;
 const WHOLE = Array.from({ length: 12 }, (_, place) => [1, 2, 5].map((step) => step * 10 ** place)).flat();
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 const narrow = matchMedia("(max-width: 720px)");
+const measuring = document.createElement("canvas").getContext("2d");
 
 export class Chart {
   /** The step whose values stand beside the plot. */
@@ -191,7 +195,10 @@ export class Chart {
   }
 
   #labelWidth() {
-    return narrow.matches ? NARROW_LABEL_WIDTH : LABEL_WIDTH;
+    if (!this.#hasLabels()) return BARE_WIDTH;
+    measuring.font = FONT;
+    const widths = this.shown.plot.lines.map(({ name }) => measuring.measureText(`${name} ${LONG_VALUE}`).width);
+    return Math.min(narrow.matches ? NARROW_LABEL_WIDTH : LABEL_WIDTH, Math.ceil(Math.max(...widths)) + 12);
   }
 
   /** The step that goes on lies on another ground, so that what looks like a fall is none. */
