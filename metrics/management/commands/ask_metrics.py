@@ -21,7 +21,7 @@ NARROW: Final = 100
 class Command(BaseCommand):
     help = (
         "Asks one company's figures of any days, running, hot and archived as one, by a SELECT of DuckDB's SQL over "
-        "the view segments_by_day; docs/metrics.md tells its columns. It reads, and reaches nothing else. A terminal "
+        "the view segments_by_day; docs/archive.md tells its columns. It reads, and reaches nothing else. A terminal "
         "of 100 columns gets a table, a narrower one a line for each value, and whatever is no terminal CSV. "
         "Example: manage.py ask_metrics --tenant 1 --days 400 "
         '"SELECT pipeline, sum(segments), sum(total_us) / sum(timed) / 1000 AS ms FROM segments_by_day GROUP BY ALL"'

@@ -1,4 +1,4 @@
-"""The tables of docs/metrics.md are those of the schemas."""
+"""The tables of docs/archive.md are those of the schemas."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from metrics.archived.schema import SCHEMAS, description_of
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "archive.md"
 WORDS = {pa.string(): "text", pa.int32(): "integer", pa.int64(): "integer"}
 
 
@@ -25,7 +25,7 @@ def row_of(field):
 
 @pytest.mark.parametrize("dataset", SCHEMAS)
 def test_the_docs_tell_each_column_as_the_schema_does(dataset):
-    section = re.search(rf"^### {dataset.capitalize()}\n(.*?)^### ", DOCS.read_text(), re.MULTILINE | re.DOTALL).group(
+    section = re.search(rf"^## {dataset.capitalize()}\n(.*?)^## ", DOCS.read_text(), re.MULTILINE | re.DOTALL).group(
         1
     )
     rows = [line for line in section.splitlines() if line.startswith("| `")]
