@@ -25,8 +25,6 @@ def row_of(field):
 
 @pytest.mark.parametrize("dataset", SCHEMAS)
 def test_the_docs_tell_each_column_as_the_schema_does(dataset):
-    section = re.search(rf"^## {dataset.capitalize()}\n(.*?)^## ", DOCS.read_text(), re.MULTILINE | re.DOTALL).group(
-        1
-    )
+    section = re.search(rf"^## {dataset.capitalize()}\n(.*?)^## ", DOCS.read_text(), re.MULTILINE | re.DOTALL).group(1)
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     assert rows == [row_of(field) for field in SCHEMAS[dataset]]
