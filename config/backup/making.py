@@ -16,6 +16,7 @@ import structlog
 from config.backup import files, manifest, objects, places, postgresql, stores
 from config.backup.errors import BackupError
 from config.backup.manifest import File, Manifest, Part
+from config.backup.objects import Copied
 from config.backup.pace import Pace
 from config.backup.progress import Progress
 from config.stack import layout
@@ -105,6 +106,7 @@ def _made(root: Path, left: list[Path], *, only: Collection[str], pace: Pace, pr
             part,
             counts={**before.counts, **part.counts},
             bytes=before.bytes + part.bytes,
+            copied=before.copied + part.copied,
             seconds=round(before.seconds + time.monotonic() - began, 3),
         )
     for name in stores.BUCKETS:
@@ -129,7 +131,12 @@ def _made(root: Path, left: list[Path], *, only: Collection[str], pace: Pace, pr
 
 
 def _steps(earlier: list[Path]) -> Iterator[tuple[str, Callable[[_Taking], Part]]]:
-    """In the order that makes it whole; what of Redis comes later is said where it is named."""
+    """In the order that makes it whole; what of Redis comes later is said where it is named.
+
+    Recordings are looked at twice: an original that becomes Opus goes when its row tells of the other object, and a
+    row that was taken before that must find it. New ones lie there before their rows do, and are found afterwards.
+    """
+    yield stores.RECORDINGS, partial(_originals, earlier=earlier)
     yield stores.REDIS, _redis
     yield stores.POSTGRESQL, _postgresql
     yield stores.MONGODB, _mongodb
@@ -205,9 +212,23 @@ def _mongodb(taking: _Taking) -> Part:
     return Part(version, counts, bytes=size)
 
 
+def _originals(taking: _Taking, *, earlier: list[Path]) -> Part:
+    taking.progress.begin("Objects: recordings, before their rows")
+    copied = _copied(taking, name=stores.RECORDINGS, earlier=earlier)
+    taking.progress.end(f"{copied.objects} objects, of which {copied.fetched} are new")
+    # How many there are in the end the second look says.
+    return Part("", {}, copied=copied.fetched)
+
+
 def _bucket(taking: _Taking, *, name: str, earlier: list[Path]) -> Part:
     taking.progress.begin(f"Objects: {name}")
-    copied = objects.copy(
+    copied = _copied(taking, name=name, earlier=earlier)
+    taking.progress.end(f"{copied.objects} objects, of which {copied.fetched} are new")
+    return Part("", {"objects": copied.objects}, bytes=copied.bytes, copied=copied.fetched)
+
+
+def _copied(taking: _Taking, *, name: str, earlier: list[Path]) -> Copied:
+    return objects.copy(
         stores.bucket(name),
         taking.root,
         taking.directory / stores.listing(name),
@@ -216,8 +237,6 @@ def _bucket(taking: _Taking, *, name: str, earlier: list[Path]) -> Part:
         told=taking.progress.advance,
         without=stores.apart(name),
     )
-    taking.progress.end(f"{copied.objects} objects, of which {copied.fetched} are new")
-    return Part("", {"objects": copied.objects}, bytes=copied.bytes, copied=copied.fetched)
 
 
 def foreseen(root: Path, *, only: Collection[str]) -> dict[str, str]:

@@ -32,7 +32,7 @@ _PAGE: Final = 1000
 _SMALL_BYTES: Final = 32 * 2**20
 _FETCHING: Final = "fetching-"
 _MADE: Final = """
-    CREATE TABLE object (
+    CREATE TABLE IF NOT EXISTS object (
         key TEXT PRIMARY KEY, size INTEGER, etag TEXT, modified TEXT, type TEXT, digest TEXT
     ) WITHOUT ROWID
 """
@@ -74,24 +74,25 @@ def copy(
 ) -> Copied:
     """Keep what the bucket has, and write the list; `told(objects, bytes)` after each few.
 
-    `known` are lists of earlier backups, of which what has not changed is taken. What is erased meanwhile is left out.
+    What a list that is there has already stays in it, so that one may be made by several looks. `known` are lists of
+    earlier backups, of which what has not changed is taken. What is erased while it is looked at is left out.
     Raises BucketAway when the store does not answer again and again.
     """
     copied = Copied()
     with ExitStack() as open_ones, ThreadPoolExecutor(AT_ONCE, "backup") as threads:
-        earlier = [open_ones.enter_context(_Listing.read(path)) for path in known if path.exists()]
         written = open_ones.enter_context(_Listing.made(listing))
+        others = [open_ones.enter_context(_Listing.read(path)) for path in known if path.exists()]
+        earlier = [written, *others]
         for page in bucket.listed(without=without):
             there = {one.key: _as_before(root, one, earlier) for one in page}
             missing = [one for one in page if there[one.key] is None]
             fetched = list(threads.map(lambda one: _fetched(bucket, root, one, pace), missing))
             found = [one for one in (*there.values(), *fetched) if one is not None]
             written.add(found)
-            copied.objects += len(found)
-            copied.bytes += sum(one.size for one in found)
             copied.fetched += sum(one is not None for one in fetched)
             copied.fetched_bytes += sum(one.size for one in fetched if one is not None)
             told(len(found), sum(one.size for one in found))
+        copied.objects, copied.bytes = written.total()
     return copied
 
 

@@ -2,17 +2,21 @@
 
 import io
 import shutil
+import sqlite3
+from contextlib import closing
 
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
 
+from audio import blobs
+from audio.models import AudioChunk
 from config.backup import making, manifest, places, restoring, stores, verifying
 from config.backup.errors import Damaged
 from config.backup.progress import Untold
 from crm.models import AuditEntry
 from metrics import archive
-from tests.builders import make_contact, make_measured, make_session, put_chunk
+from tests.builders import do_all_jobs, make_contact, make_measured, make_session, put_chunk
 from tests.sound import encode, tone
 
 BODY = encode(tone(1.0))
@@ -32,6 +36,12 @@ def run(command, *arguments):
 
 def files_of(directory):
     return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+
+def digests_of(listing):
+    """Key → digest of what lies there."""
+    with closing(sqlite3.connect(listing)) as database:
+        return dict(database.execute("SELECT key, digest FROM object"))
 
 
 @pytest.fixture
@@ -60,6 +70,23 @@ class Cut:
     def begin(self, what, total=None):
         if what.startswith(self.what):
             raise KeyboardInterrupt
+
+    def advance(self, things, size=0):
+        pass
+
+    def end(self, said):
+        pass
+
+
+class Meanwhile:
+    """A progress during which something else happens, once it comes to that."""
+
+    def __init__(self, what, happens):
+        self.what, self.happens = what, happens
+
+    def begin(self, what, total=None):
+        if what.startswith(self.what):
+            self.happens()
 
     def advance(self, things, size=0):
         pass
@@ -118,6 +145,20 @@ def test_what_was_cut_off_is_no_backup_and_the_next_one_goes_on_with_its_objects
     made = make(backups)
     assert made.manifest.parts["recordings"].copied == 0
     assert places.cut_off(backups) == []
+    assert verifying.verify(backups, without_objects=False, progress=Untold()).faults == []
+
+
+def test_an_original_that_becomes_opus_after_its_row_was_taken_is_in_it_beside_what_came_of_it(
+    tenant, agent, api, backups
+):
+    session = make_session(agent)
+    original = put_chunk(api, session, 0, encode(tone(1.0), container="wav")).json()["s3_key"]
+    made = make(backups, progress=Meanwhile("MongoDB", do_all_jobs))
+    transcoded = AudioChunk.objects.get().s3_key
+    assert (original != transcoded, blobs.get(original)) == (True, None)
+    listed = digests_of(made.directory / stores.listing("recordings"))
+    assert {original, transcoded} <= listed.keys()
+    assert made.manifest.parts["recordings"].counts == {"objects": len(listed)}
     assert verifying.verify(backups, without_objects=False, progress=Untold()).faults == []
 
 
