@@ -101,11 +101,14 @@ def verify_one(chunk: AudioChunk, *, fix: bool = False) -> Verified:
     return Verified(chunk, finding, owed_again=finding is Finding.MISSING and _owe_again(chunk))
 
 
-def orphans(prefix: str = blobs.ROOT) -> Iterator[Listed]:
-    """Objects that no row knows and that are older than EARSHOT_ORPHAN_SECONDS. Raises StoreUnavailable."""
+def orphans(prefix: str = blobs.ROOT, *, nobody_records: bool = False) -> Iterator[Listed]:
+    """Objects that no row knows and that are older than EARSHOT_ORPHAN_SECONDS. Raises StoreUnavailable.
+
+    While `nobody_records` none is on its way to its row, and they may be of any age.
+    """
     before = timezone.now() - timedelta(seconds=settings.EARSHOT_ORPHAN_SECONDS)
     for page in blobs.listed(prefix):
-        old = [one for one in page if one.modified < before]
+        old = [one for one in page if nobody_records or one.modified < before]
         for session_id, found in groupby(old, key=lambda one: _session_of(one.key)):
             known = set()
             if session_id is not None:
@@ -113,10 +116,10 @@ def orphans(prefix: str = blobs.ROOT) -> Iterator[Listed]:
             yield from (one for one in found if one.key not in known)
 
 
-def remove_orphans() -> int:
-    """Remove the objects that no row knows; how many there were. Raises StoreUnavailable."""
+def remove_orphans(*, nobody_records: bool = False) -> int:
+    """Remove the objects that no row knows, as `orphans` finds them; how many there were. Raises StoreUnavailable."""
     removed = 0
-    for orphan in orphans():
+    for orphan in orphans(nobody_records=nobody_records):
         remove(orphan)
         removed += 1
     return removed

@@ -13,8 +13,10 @@ import structlog
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 
 from audio import blobs
+from audio import objects as sound
 from config.backup import files, manifest, objects, places, postgresql, stores
 from config.backup.errors import BackupError, Damaged
 from config.backup.manifest import Manifest
@@ -22,6 +24,7 @@ from config.backup.progress import Progress
 from config.backup.verifying import changed_files, collections_in, keys_in, ledger_in
 from crm.audit import acts, resuming
 from crm.erasure import ledger
+from crm.person_exports import files as exports
 from metrics import archive, keyring, mongo_dumps, redis_dumps
 from metrics.models import RootFingerprint
 
@@ -89,6 +92,8 @@ def restore(planned: Plan, *, progress: Progress) -> None:
         if part in planned.parts:
             _PARTS[part](planned, progress)
     _make_whole(planned, progress)
+    if stores.RECORDINGS in planned.parts:
+        _forget_what_no_row_knows(progress)
     redis_dumps.end_restoring()
     log.warning("backup_restored", name=name, parts=planned.parts)
 
@@ -135,6 +140,11 @@ def _look_at_stores(made: Plan) -> None:
         # Nothing in it is ever written over.
         stores.ARCHIVE: lambda: True,
     }
+    if stores.RECORDINGS in made.parts and stores.POSTGRESQL not in made.parts and postgresql.is_empty(database):
+        made.refusals.append(
+            "PostgreSQL is empty, and sound that no row knows is removed: --only postgresql recordings, or "
+            "PostgreSQL first."
+        )
     full = [name for name in made.parts if not is_empty[name]()]
     if full and not (made.replace or made.goes_on):
         made.refusals.append(
@@ -233,6 +243,16 @@ def _make_whole(planned: Plan, progress: Progress) -> None:
     said = StringIO()
     call_command("replay_erasures", stdout=said)
     progress.end(said.getvalue().strip())
+
+
+def _forget_what_no_row_knows(progress: Progress) -> None:
+    """Sound of those who were erased, whom no row names any more; the ledger's marks know nothing of objects."""
+    progress.begin("Recordings that no row knows")
+    removed = sound.remove_orphans(nobody_records=True)
+    if removed:
+        acts.write("recording.orphans_removed", actor=None, via="command")
+    exports.remove_strays(begun_before=timezone.now())
+    progress.end(f"{removed} objects removed")
 
 
 _PARTS: Mapping[str, Callable[[Plan, Progress], None]] = {

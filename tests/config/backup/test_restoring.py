@@ -1,5 +1,6 @@
 """A backup put back into other stores: all of it, whoever was erased since forgotten again, and nothing by halves."""
 
+import uuid
 from contextlib import contextmanager
 
 import pytest
@@ -68,7 +69,10 @@ def world(tenant, agent, api, intake_queue):
 
 def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world, tenant, agent, backups, elsewhere):
     dana, call_id = make_customer(tenant, agent, ident="dana")
+    forgotten = f"{blobs.prefix_of(uuid.uuid4())}chunk_0000.ogg"
+    blobs.put(forgotten, BODY, content_type="audio/ogg")
     make(backups)
+    blobs.erase(forgotten)
     erase(dana)
     # What was sealed since has its anchors in the archive, and goes with the backup.
     sealing.seal()
@@ -82,6 +86,7 @@ def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world,
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Next:" in done.stdout
     assert {key: blobs.get(key) for key in elsewhere.objects()} == elsewhere.objects() != {}
+    assert forgotten not in elsewhere.objects(), "what no row knows may be of somebody who was erased"
     assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
     assert elsewhere.redis.xlen("intake:conversations") == 1
     assert list(elsewhere.redis.scan_iter("dubbing:segment:*"))
@@ -99,9 +104,22 @@ def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world,
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "went when a backup was restored" in verified.stdout
 
+    there = elsewhere.objects()
+    alone = elsewhere.manage("restore", backups, "--only", "recordings", "--replace", "--yes")
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    assert elsewhere.objects() == there, "no mark of the ledger tells what objects know again"
+
     instead = elsewhere.manage("restore", backups, "--replace", "--yes")
     assert instead.returncode == 0, instead.stdout + instead.stderr
     assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+
+
+def test_recordings_do_not_go_back_where_no_row_would_know_them(world, backups, elsewhere):
+    make(backups)
+    refused = elsewhere.manage("restore", backups, "--only", "recordings")
+    assert refused.returncode == 1
+    assert "PostgreSQL is empty" in refused.stdout
+    assert elsewhere.objects() == {}
 
 
 def test_a_restore_that_was_cut_off_is_done_again(world, backups, elsewhere):
