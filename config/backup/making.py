@@ -272,10 +272,13 @@ def _lighten(cut_off: Path) -> None:
 
 
 def _keep(root: Path, keep: int | None) -> tuple[int, int]:
-    """Remove the oldest backups beyond so many, and the objects that nobody names then: how many, and bytes."""
+    """Remove the backups instead of which so many newer ones are kept, and the objects that nobody names then.
+
+    How many, and of how many bytes.
+    """
     if keep is None:
         return 0, 0
-    too_old = places.whole(root)[:-keep]
+    too_old = places.too_old(root, keep)
     for one in too_old:
         places.remove(one)
     if not too_old:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -78,9 +78,36 @@ def remove(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def chosen(given: Path) -> tuple[Path, Path]:
-    """The directory of backups, and which of them: the one that is named, or the latest whole one in what is named.
+def parts_of(directory: Path) -> frozenset[str] | None:
+    """Which stores a whole backup has; None where its manifest does not tell any more."""
+    try:
+        return frozenset(manifest.read(directory).parts)
+    except Damaged:
+        return None
 
+
+def too_old(root: Path, keep: int) -> list[Path]:
+    """The whole backups of which so many newer ones have everything that they have.
+
+    One of a single store takes no other's place. One that cannot be read takes nobody's, and goes when so many full
+    ones are newer.
+    """
+    newer: list[frozenset[str]] = []
+    found = []
+    backups = [(one, parts_of(one)) for one in whole(root)]
+    everything = frozenset().union(*(parts for _, parts in backups if parts))
+    for one, parts in reversed(backups):
+        wanted = everything if parts is None else parts
+        if sum(wanted <= others for others in newer) >= keep:
+            found.append(one)
+        newer += [] if parts is None else [parts]
+    return found[::-1]
+
+
+def chosen(given: Path, *, wanted: Collection[str]) -> tuple[Path, Path]:
+    """The directory of backups, and which of them: the one that is named, or the best whole one in what is named.
+
+    That is the latest of those that have most of the stores wanted; one that cannot be read counts as if it had all.
     Raises BackupError when there is none, Damaged for one that was cut off.
     """
     if not given.is_dir():
@@ -93,7 +120,12 @@ def chosen(given: Path) -> tuple[Path, Path]:
     if not backups:
         cut = f" {len(cut_off(given))} were cut off." if cut_off(given) else ""
         raise BackupError(f"{given} has no backup.{cut}")
-    return given, backups[-1]
+
+    def worth(one: Path) -> tuple[int, str]:
+        parts = parts_of(one)
+        return len(wanted) if parts is None else len(parts & set(wanted)), one.name
+
+    return given, max(backups, key=worth)
 
 
 def content(root: Path, digest: str) -> Path:

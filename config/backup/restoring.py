@@ -58,12 +58,15 @@ def plan(given: Path, *, only: Collection[str], replace: bool, archive_is_lost: 
     Raises BackupError when there is no backup, Damaged when it is not what it was, RetryableMetricsError or
     RetryableAudioError while a store is away.
     """
-    root, directory = places.chosen(given)
+    root, directory = places.chosen(given, wanted=only)
     said = manifest.read(directory)
     parts = [name for name in stores.ORDER if name in said.parts and name in only]
     made = Plan(root, directory, said, parts, replace, archive_is_lost)
+    if missing := [name for name in stores.ORDER if name in only and name not in said.parts]:
+        made.refusals.append(
+            f"The backup has nothing of {', '.join(missing)}; for what it has: --only {' '.join(said.parts)}."
+        )
     if not parts:
-        made.refusals.append(f"The backup has nothing of {', '.join(only)}; it has {', '.join(said.parts)}.")
         return made
     if wrong := list(changed_files(directory, said, progress)):
         raise Damaged(f"{directory} is damaged: {'; '.join(wrong)}. Restore another one.")

@@ -25,8 +25,11 @@ class Verified:
 
 
 def verify(given: Path, *, without_objects: bool, progress: Progress) -> Verified:
-    """Look at the backup named, or the latest below that. Raises BackupError when there is none, or it was cut off."""
-    root, directory = places.chosen(given)
+    """Look at the backup named, or the one below that which a restore would take.
+
+    Raises BackupError when there is none, or it was cut off.
+    """
+    root, directory = places.chosen(given, wanted=stores.ORDER)
     verified = Verified(directory, manifest.read(directory))
     wrong = list(changed_files(directory, verified.manifest, progress))
     verified.faults += wrong

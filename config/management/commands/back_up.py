@@ -21,7 +21,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("directory", type=Path, help="where backups lie; made when it is not there")
         backups.add_only(parser, "back up")
-        parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N backups afterwards")
+        parser.add_argument(
+            "--keep", type=int, metavar="N", help="then remove those of which N newer ones have all stores"
+        )
         parser.add_argument(
             "--rate", type=float, default=50.0, metavar="MB", help="megabytes of objects a second at most (50); 0: any"
         )

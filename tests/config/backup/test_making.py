@@ -99,6 +99,11 @@ def make(root, *, only=stores.ORDER, keep=None, progress=None):
     return making.make(root, only=only, rate=0, keep=keep, progress=progress or Untold())
 
 
+def dated(made, name):
+    """The backup as one of another time."""
+    return made.directory.rename(made.directory.with_name(name))
+
+
 def test_a_backup_says_what_is_in_it_and_is_found_whole(filled, backups):
     said, status = run("back_up", backups)
     assert status == 0, said
@@ -117,7 +122,7 @@ def test_a_backup_says_what_is_in_it_and_is_found_whole(filled, backups):
 
 def test_nothing_of_the_ledger_nor_of_the_keyring_is_in_it(filled, backups):
     made = make(backups)
-    _, directory = places.chosen(made.directory)
+    _, directory = places.chosen(made.directory, wanted=stores.ORDER)
     archived = (directory / stores.listing("archive")).read_bytes()
     assert b"metrics/days/a-day" in archived
     for secret in (b"ledger/", b"keyring/", b"certificates/"):
@@ -139,7 +144,7 @@ def test_what_was_cut_off_is_no_backup_and_the_next_one_goes_on_with_its_objects
     assert places.whole(backups) == []
     (cut_off,) = places.cut_off(backups)
     with pytest.raises(Damaged, match="cut off"):
-        places.chosen(cut_off)
+        places.chosen(cut_off, wanted=stores.ORDER)
     assert run("verify_backup", backups)[1] == 1
     cut_off.rename(cut_off.with_name("2020-01-01T00-00-00Z"))
     made = make(backups)
@@ -186,6 +191,28 @@ def test_older_ones_go_with_the_objects_that_nobody_else_has(filled, backups):
     third = make(backups, keep=1)
     assert (places.whole(backups), third.removed) == ([third.directory], 2)
     assert verifying.verify(backups, without_objects=False, progress=Untold()).faults == []
+
+
+def test_those_of_one_store_take_the_place_of_no_full_one(filled, backups):
+    full = dated(make(backups), "2020-01-01T00-00-00Z")
+    dated(make(backups, only=["redis"]), "2020-01-02T00-00-00Z")
+    later = dated(make(backups, only=["redis"]), "2020-01-03T00-00-00Z")
+    latest = dated(make(backups, only=["redis"], keep=2), "2020-01-04T00-00-00Z")
+    assert places.whole(backups) == [full, later, latest]
+    assert places.chosen(backups, wanted=stores.ORDER)[1] == full
+    assert places.chosen(backups, wanted=["redis"])[1] == latest
+    (latest / manifest.FILE).write_text("{")
+    assert places.chosen(backups, wanted=stores.ORDER)[1] == latest, "which may have been a full one"
+    dated(make(backups), "2020-01-05T00-00-00Z")
+    newest = make(backups, keep=1).directory
+    assert places.whole(backups) == [newest], "newer ones have all that the others had"
+
+
+def test_what_a_backup_does_not_have_is_said_before_the_rest_is_restored(filled, backups):
+    make(backups, only=["redis", "archive"])
+    said, status = run("restore", backups)
+    assert status == 1
+    assert "nothing of postgresql, mongodb, recordings; for what it has: --only redis archive" in said
 
 
 @pytest.mark.parametrize(
