@@ -65,6 +65,7 @@ def make(root: Path, *, only: Collection[str], rate: float, keep: int | None, pr
     """
     places.make(root)
     with places.held(root):
+        _refuse_half_restored()
         left = places.cut_off(root)
         for one in left:
             _lighten(one)
@@ -112,6 +113,8 @@ def _made(root: Path, left: list[Path], *, only: Collection[str], pace: Pace, pr
     for name in stores.BUCKETS:
         if name in only:
             taking.files[stores.listing(name)] = files.digest_of(taking.directory / stores.listing(name))
+    # One that began meanwhile, on whichever machine, has emptied what was still to be taken.
+    _refuse_half_restored()
     # Objects are many and small; all of them are on the disk before the manifest says so.
     os.sync()
     said = Manifest(
@@ -128,6 +131,13 @@ def _made(root: Path, left: list[Path], *, only: Collection[str], pace: Pace, pr
     )
     manifest.write(taking.directory, said)
     return said
+
+
+def _refuse_half_restored() -> None:
+    if name := redis_dumps.restoring():
+        raise BackupError(
+            f"A restore of {name} goes on here, or was cut off, so what is here is not whole. No backup was made."
+        )
 
 
 def _steps(earlier: list[Path]) -> Iterator[tuple[str, Callable[[_Taking], Part]]]:

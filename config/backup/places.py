@@ -5,6 +5,7 @@ objects/3f/3f9a…               contents by their SHA-256, each once
 lock                           held by whoever is at work here
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -36,16 +37,22 @@ def make(root: Path) -> None:
 
 
 @contextmanager
-def held(root: Path) -> Iterator[None]:
-    """Hold the directory alone, against other processes. Raises AnotherRuns when somebody else does."""
+def held(root: Path, *, reads_only: bool = False) -> Iterator[None]:
+    """Hold the directory alone, against other processes. Raises AnotherRuns when somebody else does.
+
+    Who `reads_only` may come with a disk that nobody can write on.
+    """
     try:
         descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as refused:
+        if reads_only and refused.errno == errno.EROFS:
+            yield
+            return
         raise BackupError(f"{root} cannot be written: {refused.strerror}.") from refused
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise AnotherRuns(f"Another backup goes on in {root}. Nothing was done.") from None
+        raise AnotherRuns(f"Another backup or restore is at work in {root}. Nothing was done.") from None
     else:
         yield
     finally:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,12 +14,15 @@ from django.db import connection
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from config.backup.errors import BackupError
+from config.backup.errors import AnotherRuns, BackupError
 from config.stack import postgresql as stacks
 from config.stack.binaries import Binary, examine, in_package, on_path
 
 _PIECE_BYTES: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 5
+# Any number that nothing else in the database locks by, and whose connection it is that does.
+_RESTORES: Final = 0x5265_7374
+_HOLDER: Final = "earshot-restore"
 # Whose objects they are, and who may, is the new server's own affair; comments are on extensions, which need not be
 # ours.
 _WITHOUT: Final = ("--no-owner", "--no-privileges", "--no-comments")
@@ -41,6 +45,7 @@ class Database:
     name: str
     user: str
     password: str = field(repr=False)
+    application: str = "earshot-backup"
 
     @classmethod
     def of_settings(cls) -> "Database":
@@ -55,7 +60,7 @@ class Database:
             "PGDATABASE": self.name,
             "PGUSER": self.user,
             "PGPASSWORD": self.password,
-            "PGAPPNAME": "earshot-backup",
+            "PGAPPNAME": self.application,
             "PGCONNECT_TIMEOUT": str(_CONNECT_SECONDS),
         }
         return {name: value for name, value in told.items() if value}
@@ -120,12 +125,22 @@ def is_empty(database: Database) -> bool:
         return there.execute(_LEFT).fetchone() is None
 
 
+@contextmanager
+def held_alone(database: Database) -> Iterator[None]:
+    """Let nobody else restore into it meanwhile. Raises AnotherRuns when somebody does."""
+    with _connected(replace(database, application=_HOLDER)) as there:
+        if not _one(there, f"SELECT pg_try_advisory_lock({_RESTORES})"):
+            raise AnotherRuns("Another restore into this PostgreSQL goes on. Nothing was done.")
+        yield
+
+
 def others(database: Database) -> int:
-    """How many connections there are to it beside those of this process."""
+    """How many connections there are to it beside that of `held_alone`; none of ours is open between two questions."""
     with _connected(database) as there:
         counted = """
             SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+              AND application_name <> 'earshot-restore'
         """
         return int(_one(there, counted))
 
@@ -159,7 +174,7 @@ def _connected(database: Database) -> psycopg.Connection[Any]:
         user=database.user or None,
         password=database.password or None,
         connect_timeout=_CONNECT_SECONDS,
-        application_name="earshot-backup",
+        application_name=database.application,
     )
     try:
         return psycopg.connect(address, autocommit=True)

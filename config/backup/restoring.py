@@ -4,6 +4,7 @@ Nothing is touched before everything has been looked at (`plan`). From the first
 when all is done. A restore that was cut off is done again from its beginning, by the same command.
 """
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -70,10 +71,7 @@ def plan(given: Path, *, only: Collection[str], replace: bool, archive_is_lost: 
         return made
     if wrong := list(changed_files(directory, said, progress)):
         raise Damaged(f"{directory} is damaged: {'; '.join(wrong)}. Restore another one.")
-    if going_on := redis_dumps.restoring():
-        made.goes_on = going_on == said.name
-        if not made.goes_on and not replace:
-            made.refusals.append(f"A restore of {going_on} was cut off here. Restore that one, or use --replace.")
+    _look_at_note(made)
     _look_at_versions(made)
     _look_at_stores(made)
     _look_at_archive(made)
@@ -86,24 +84,50 @@ def plan(given: Path, *, only: Collection[str], replace: bool, archive_is_lost: 
 
 
 def restore(planned: Plan, *, progress: Progress) -> None:
-    """Do it. Raises BackupError, Damaged, CommandError, and what says that a store is away."""
+    """Do it. Raises BackupError, AnotherRuns, Damaged, CommandError, and what says that a store is away.
+
+    Meanwhile no backup is made in its directory, and nobody else restores into this PostgreSQL.
+    """
     if planned.refusals:
         raise BackupError(planned.refusals[0])
     name = planned.manifest.name
-    redis_dumps.begin_restoring(name)
-    for part in (stores.RECORDINGS, stores.ARCHIVE, stores.REDIS, stores.MONGODB, stores.POSTGRESQL):
-        if part in planned.parts:
-            _PARTS[part](planned, progress)
-    _make_whole(planned, progress)
-    if stores.RECORDINGS in planned.parts:
-        _forget_what_no_row_knows(progress)
-    redis_dumps.end_restoring()
+    database = postgresql.Database.of_settings()
+    with places.held(planned.root, reads_only=True), postgresql.held_alone(database):
+        _look_again(planned)
+        redis_dumps.begin_restoring(name)
+        for part in (stores.RECORDINGS, stores.ARCHIVE, stores.REDIS, stores.MONGODB, stores.POSTGRESQL):
+            if part in planned.parts:
+                _PARTS[part](planned, progress)
+        _make_whole(planned, progress)
+        if stores.RECORDINGS in planned.parts:
+            _forget_what_no_row_knows(progress)
+        redis_dumps.end_restoring()
     log.warning("backup_restored", name=name, parts=planned.parts)
 
 
 def unfinished() -> str | None:
     """Which backup's restore was cut off, or goes on. Raises RetryableMetricsError while Redis is away."""
     return redis_dumps.restoring()
+
+
+def _look_again(planned: Plan) -> None:
+    """Whether it is as it was when it was planned, for who types takes their time. Raises BackupError."""
+    if manifest.read(planned.directory) != planned.manifest:
+        raise Damaged(f"{planned.directory} is another one by now. Nothing was changed.")
+    again = dataclasses.replace(planned, replaces=[], warnings=[], refusals=[])
+    _look_at_note(again)
+    _look_at_stores(again)
+    if filled := [name for name in again.replaces if name not in planned.replaces]:
+        again.refusals.append(f"Not empty any more: {', '.join(filled)}.")
+    if again.refusals:
+        raise BackupError(f"{again.refusals[0]} Nothing was changed.")
+
+
+def _look_at_note(made: Plan) -> None:
+    if going_on := redis_dumps.restoring():
+        made.goes_on = going_on == made.manifest.name
+        if not made.goes_on and not made.replace:
+            made.refusals.append(f"A restore of {going_on} was cut off here. Restore that one, or use --replace.")
 
 
 def _look_at_versions(made: Plan) -> None:

@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 from audio import blobs
 from audio.models import AudioChunk
 from config.backup import making, manifest, places, restoring, stores, verifying
-from config.backup.errors import Damaged
+from config.backup.errors import BackupError, Damaged
 from config.backup.progress import Untold
 from crm.models import AuditEntry
-from metrics import archive
+from metrics import archive, redis_dumps
 from tests.builders import do_all_jobs, make_contact, make_measured, make_session, put_chunk
 from tests.sound import encode, tone
 
@@ -172,8 +172,24 @@ def test_a_second_one_at_the_same_time_is_refused(backups):
     with places.held(backups):
         said, status = run("back_up", backups)
     assert status == 3
-    assert "Another backup goes on" in said
+    assert "Another backup or restore is at work" in said
     assert files_of(backups) == {"lock"}
+
+
+@pytest.mark.parametrize("when", ["", "MongoDB"])
+def test_what_is_half_restored_is_not_backed_up(filled, backups, when):
+    def restore():
+        redis_dumps.begin_restoring("2020-01-01T00-00-00Z")
+
+    meanwhile = Meanwhile(when or "nothing", restore)
+    if not when:
+        restore()
+    try:
+        with pytest.raises(BackupError, match="A restore of 2020-01-01T00-00-00Z goes on"):
+            make(backups, keep=1, progress=meanwhile)
+    finally:
+        redis_dumps.end_restoring()
+    assert places.whole(backups) == []
 
 
 @pytest.mark.parametrize("where", ["/proc/backups", "/dev/null/backups"])

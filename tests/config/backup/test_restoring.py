@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from audio import blobs
 from calls.store.client import collection
 from config import doctor
-from config.backup import making, restoring, stores
+from config.backup import making, places, postgresql, restoring, stores
+from config.backup.errors import AnotherRuns, BackupError, Damaged
 from config.backup.progress import Untold
 from config.doctor import examine
 from config.findings import State
@@ -135,6 +136,31 @@ def test_a_restore_that_was_cut_off_is_done_again(world, backups, elsewhere):
     assert "is done again from its beginning" in done.stdout
     assert not [one for one in elsewhere.documents("calls") if "half" in one]
     assert elsewhere.redis.get("restore:goes_on") is None
+
+
+def test_all_is_looked_at_again_when_it_begins_and_nothing_else_goes_on_beside_it(world, tenant, backups):
+    directory = make(backups).directory
+
+    def restore():
+        planned = restoring.plan(backups, only=stores.ORDER, replace=True, archive_is_lost=False, progress=Untold())
+        # As if Earshot, which these tests are, had been stopped when it was planned.
+        planned.refusals.clear()
+        if is_lost:
+            places.remove(directory)
+        restoring.restore(planned, progress=Untold())
+
+    is_lost = False
+    with pytest.raises(BackupError, match="connected to PostgreSQL"):
+        restore()
+    with places.held(backups), pytest.raises(AnotherRuns, match="backup or restore is at work"):
+        restore()
+    with postgresql.held_alone(postgresql.Database.of_settings()), pytest.raises(AnotherRuns, match="Another restore"):
+        restore()
+    is_lost = True
+    with pytest.raises(Damaged, match="was cut off"):
+        restore()
+    assert redis_dumps.restoring() is None
+    assert Contact.objects.filter(tenant=tenant).exists()
 
 
 def test_without_its_archive_a_backup_is_not_restored_unless_that_is_meant(world, backups, elsewhere, settings):
