@@ -1,5 +1,6 @@
 """What a backup says of itself, in `manifest.json`: what is in it, from which servers, and the digest of every file."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -62,18 +63,33 @@ class Manifest:
 
 
 def write(directory: Path, manifest: Manifest) -> None:
-    """In one step, so that it is there whole or not at all."""
+    """In one step, so that it is there whole or not at all. When this returns it outlives a power cut."""
     fresh = directory / f"{FILE}.new"
-    fresh.write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    with fresh.open("xb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(directory / FILE)
+    # That it lies there, and that there is such a directory.
+    for named in (directory, directory.parent):
+        _finish(named)
+
+
+def is_there(directory: Path) -> bool:
+    """Whether that backup came to its end. What a power cut left empty did not."""
+    try:
+        return (directory / FILE).stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def read(directory: Path) -> Manifest:
     """Raises Damaged when there is none, or none that can be read."""
+    if not is_there(directory):
+        raise Damaged(f"{directory} has no {FILE}: that backup was cut off, or it is none.")
     try:
         said = orjson.loads((directory / FILE).read_bytes())
-    except FileNotFoundError:
-        raise Damaged(f"{directory} has no {FILE}: that backup was cut off, or it is none.") from None
     except (OSError, orjson.JSONDecodeError) as error:
         raise Damaged(f"{directory / FILE} cannot be read: {error}.") from error
     try:
@@ -82,6 +98,14 @@ def read(directory: Path) -> Manifest:
         return _manifest(said)
     except (KeyError, TypeError) as error:
         raise Damaged(f"{directory / FILE} does not say all that it should: {error}.") from error
+
+
+def _finish(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _manifest(said: Mapping[str, Any]) -> Manifest:

@@ -71,12 +71,12 @@ def begin(root: Path, now: datetime) -> Path:
 
 def whole(root: Path) -> list[Path]:
     """The backups that were made to their end, oldest first."""
-    return [one for one in _all(root) if (one / manifest.FILE).exists()]
+    return [one for one in _all(root) if manifest.is_there(one)]
 
 
 def cut_off(root: Path) -> list[Path]:
     """Those that were not, oldest first."""
-    return [one for one in _all(root) if not (one / manifest.FILE).exists()]
+    return [one for one in _all(root) if not manifest.is_there(one)]
 
 
 def remove(directory: Path) -> None:
@@ -120,7 +120,7 @@ def chosen(given: Path, *, wanted: Collection[str]) -> tuple[Path, Path]:
     if not given.is_dir():
         raise BackupError(f"There is no directory {given}.")
     if _NAME.fullmatch(given.name):
-        if not (given / manifest.FILE).exists():
+        if not manifest.is_there(given):
             raise Damaged(f"{given} was cut off before it was whole: it has no {manifest.FILE}.")
         return given.parent, given
     backups = whole(given)

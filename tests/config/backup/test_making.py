@@ -1,9 +1,11 @@
 """Backups of the tests' own stores: whole, cut off, refused, verified, and removed when newer ones are there."""
 
 import io
+import os
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import orjson
 import pytest
@@ -115,7 +117,7 @@ def test_a_backup_says_what_is_in_it_and_is_found_whole(filled, backups):
     assert told.parts["recordings"].counts["objects"] >= 1
     assert told.ledger >= 1
     assert directory.stat().st_mode & 0o077 == 0
-    assert not any(directory.joinpath(name).stat().st_mode & 0o077 for name in told.files)
+    assert not any(directory.joinpath(name).stat().st_mode & 0o077 for name in (*told.files, manifest.FILE))
     assert "is whole" in run("verify_backup", backups)[0]
     assert AuditEntry.objects.filter(act="backup.made", via="command").count() == 1
 
@@ -222,6 +224,32 @@ def test_those_of_one_store_take_the_place_of_no_full_one(filled, backups):
     dated(make(backups), "2020-01-05T00-00-00Z")
     newest = make(backups, keep=1).directory
     assert places.whole(backups) == [newest], "newer ones have all that the others had"
+
+
+def test_one_that_a_power_cut_left_without_its_manifest_s_content_is_cut_off_and_displaces_none(filled, backups):
+    first = dated(make(backups), "2020-01-01T00-00-00Z")
+    empty = dated(make(backups), "2020-01-02T00-00-00Z")
+    (empty / manifest.FILE).write_bytes(b"")
+    assert (places.whole(backups), places.cut_off(backups)) == ([first], [empty])
+    with pytest.raises(Damaged, match="cut off"):
+        manifest.read(empty)
+    make(backups, keep=2)
+    assert (first.exists(), empty.exists()) == (True, False)
+
+
+def test_the_manifest_is_on_the_disk_before_older_ones_go(filled, backups, monkeypatch):
+    dated(make(backups), "2020-01-01T00-00-00Z")
+    happened = []
+    sync, remove = os.fsync, places.remove
+
+    def noted(descriptor):
+        happened.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(places, "remove", lambda one: (happened.append("removed"), remove(one)))
+    directory = make(backups, keep=1).directory
+    assert happened[-4:] == [f"{directory / manifest.FILE}.new", str(directory), str(backups), "removed"]
 
 
 def test_what_a_backup_does_not_have_is_said_before_the_rest_is_restored(filled, backups):
