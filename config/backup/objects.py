@@ -62,6 +62,15 @@ class Copied:
     fetched_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """How many were put back, how many were there already, and what is lost, in a sentence each."""
+
+    put: int
+    left: int
+    lost: Sequence[str]
+
+
 def copy(
     bucket: Bucket,
     root: Path,
@@ -111,19 +120,22 @@ def counted(bucket: Bucket, root: Path, *, known: Sequence[Path], without: tuple
     return copied
 
 
-def put_back(bucket: Bucket, root: Path, listing: Path, *, over: bool, told: Told) -> tuple[int, int]:
-    """Put each object back where it lay; how many were put, and how many were there already.
+def put_back(bucket: Bucket, root: Path, listing: Path, *, over: bool, told: Told) -> PutBack:
+    """Put each object back where it lay, but for those whose content is not what it was.
 
-    With `over` in the place of whatever lies there; otherwise what is there stays. Raises Damaged for one whose content
-    is not what it was.
+    With `over` in the place of whatever lies there; otherwise what is there stays.
     """
     put = left = 0
+    lost: list[str] = []
     is_new = bucket.is_empty()
 
     def one_back(kept: Kept) -> bool:
         if not over and not is_new and bucket.has(kept.key):
             return False
-        _put(bucket, places.content(root, kept.digest), kept)
+        try:
+            _put(bucket, places.content(root, kept.digest), kept)
+        except Damaged as damaged:
+            lost.append(damaged.message)
         return True
 
     with _Listing.read(listing) as there, ThreadPoolExecutor(AT_ONCE, "restore") as threads:
@@ -132,7 +144,7 @@ def put_back(bucket: Bucket, root: Path, listing: Path, *, over: bool, told: Tol
             put += sum(done)
             left += len(done) - sum(done)
             told(len(page), sum(one.size for one in page))
-    return put, left
+    return PutBack(put - len(lost), left, sorted(lost))
 
 
 def faults(root: Path, listing: Path, *, told: Told) -> Iterator[str]:

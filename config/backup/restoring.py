@@ -38,7 +38,8 @@ STOP_FIRST = "Stop Earshot first: web servers, workers, beat and consumers."
 class Plan:
     """What a restore would do. With `refusals` it does nothing; `warnings` are told.
 
-    `replaces` are the stores that have something in them now, which will be gone.
+    `replaces` are the stores that have something in them now, which will be gone. `lost` is what could not be put back,
+    in a sentence for each object: the others are, and so is all else.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class Plan:
     replaces: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
 
 def plan(given: Path, *, only: Collection[str], replace: bool, archive_is_lost: bool, progress: Progress) -> Plan:
@@ -75,6 +77,7 @@ def plan(given: Path, *, only: Collection[str], replace: bool, archive_is_lost: 
     _look_at_versions(made)
     _look_at_stores(made)
     _look_at_archive(made)
+    _look_at_contents(made, progress)
     if said.secret_key != stores.fingerprint_of_secret_key():
         made.warnings.append(
             "EARSHOT_SECRET_KEY is not the one of the backup: everybody signs in anew, links and upload tokens are "
@@ -205,14 +208,27 @@ def _look_at_archive(made: Plan) -> None:
         made.warnings.append(f"{since} erasures were done since; they are obeyed again at the end.")
 
 
+def _look_at_contents(made: Plan, progress: Progress) -> None:
+    """Whether those of the objects are there; whether they are what they were is seen when they are read."""
+    for name in stores.BUCKETS:
+        if name in made.parts:
+            progress.begin(f"Contents: {name}", made.manifest.parts[name].counts["objects"])
+            lost = list(objects.missing(made.root, made.directory / stores.listing(name), told=progress.advance))
+            progress.end(f"{len(lost)} are missing")
+            if lost:
+                made.warnings.append(f"{len(lost)} objects of {name} cannot be put back. {lost[0]}.")
+
+
 def _bucket(name: str) -> Callable[[Plan, Progress], None]:
     def put_back(planned: Plan, progress: Progress) -> None:
         (blobs if name == stores.RECORDINGS else archive).create()
         listing = planned.directory / stores.listing(name)
         progress.begin(f"Objects: {name}", planned.manifest.parts[name].counts["objects"])
         over = name == stores.RECORDINGS and planned.replace
-        put, left = objects.put_back(stores.bucket(name), planned.root, listing, over=over, told=progress.advance)
-        progress.end(f"{put} put back" + (f", {left} were there" if left else ""))
+        done = objects.put_back(stores.bucket(name), planned.root, listing, over=over, told=progress.advance)
+        planned.lost += done.lost
+        were_there = f", {done.left} were there" if done.left else ""
+        progress.end(f"{done.put} put back{were_there}" + (f", {len(done.lost)} are lost" if done.lost else ""))
 
     return put_back
 

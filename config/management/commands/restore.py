@@ -30,8 +30,8 @@ class Command(BaseCommand):
     help = (
         "Puts a backup back into empty stores, with Earshot stopped; then brings them up to date and forgets again "
         "whoever was erased since. Looks at everything before it changes anything, and may be run again where it was "
-        "cut off. Exit status 1 when it is refused or fails. Examples: manage.py restore /backups/earshot --dry-run; "
-        "manage.py restore /backups/earshot/2026-11-26T02-00-00Z"
+        "cut off. Exit status 1 when it is refused or fails, or some objects were lost. Examples: manage.py restore "
+        "/backups/earshot --dry-run; manage.py restore /backups/earshot/2026-11-26T02-00-00Z"
     )
     # The database may be empty.
     requires_system_checks = ()
@@ -70,6 +70,10 @@ class Command(BaseCommand):
             restoring.restore(planned, progress=progress)
         progress.console.print(f"Restored: {planned.directory}", soft_wrap=True, markup=False)
         progress.console.print(_NEXT, soft_wrap=True, markup=False)
+        for lost in planned.lost:
+            progress.console.print(lost, soft_wrap=True, markup=False)
+        if planned.lost:
+            raise CommandError(f"All is restored but for {len(planned.lost)} objects. Another backup may have them.")
 
 
 def _show(progress: Told, planned: Plan) -> None:

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from audio import blobs
 from config.backup import objects, places
-from config.backup.errors import Damaged
 from config.backup.pace import Pace
 from metrics.buckets import Bucket
 
@@ -104,8 +103,16 @@ def test_what_is_damaged_or_missing_is_found_and_not_put_back(bucket, root):
     assert len(faults(root, "first.sqlite")) == 3
     missing = list(objects.missing(root, root / "first.sqlite", told=lambda things, size: None))
     assert len(missing) == 2
-    with pytest.raises(Damaged):
-        objects.put_back(bucket, root, root / "first.sqlite", over=True, told=lambda things, size: None)
+    bucket._client.put_object(Bucket=bucket.name, Key="audio/a/0", Body=b"three")
+    copy(bucket, root, "second.sqlite")
+    damaged.chmod(0o600)
+    damaged.write_bytes(b"tow" * 1000)
+    places.content(root, hashlib.sha256(b"three").hexdigest()).unlink()
+    empty(bucket)
+    done = objects.put_back(bucket, root, root / "second.sqlite", over=True, told=lambda things, size: None)
+    assert (done.put, done.left) == (2, 0)
+    assert ["audio/a/0 cannot be read" in done.lost[0], "audio/a/2 is not what it was" in done.lost[1]] == [True, True]
+    assert contents(bucket).keys() == {"audio/a/1", "audio/b/1"}, "what is lost holds up nothing else"
 
 
 def test_objects_come_back_with_their_types_and_what_is_there_stays(bucket, root):
@@ -115,7 +122,8 @@ def test_objects_come_back_with_their_types_and_what_is_there_stays(bucket, root
     bucket._client.put_object(Bucket=bucket.name, Key="audio/a/1", Body=b"newer")
 
     def put_back(*, over):
-        return objects.put_back(bucket, root, root / "first.sqlite", over=over, told=lambda things, size: None)
+        done = objects.put_back(bucket, root, root / "first.sqlite", over=over, told=lambda things, size: None)
+        return done.put, done.left
 
     assert put_back(over=False) == (2, 1)
     assert contents(bucket)["audio/a/1"][1] == b"newer"

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audio import blobs
+from audio.models import AudioChunk
 from calls.store.client import collection
 from config import doctor
 from config.backup import making, places, postgresql, restoring, stores
@@ -113,6 +114,22 @@ def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world,
     instead = elsewhere.manage("restore", backups, "--replace", "--yes")
     assert instead.returncode == 0, instead.stdout + instead.stderr
     assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+
+
+def test_an_object_that_was_lost_holds_nothing_else_up(world, backups, elsewhere):
+    lost = AudioChunk.objects.get()
+    make(backups)
+    places.content(backups, lost.stored_checksum).unlink()
+    tried = elsewhere.manage("restore", backups, "--dry-run")
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "1 objects of recordings cannot be put back" in tried.stdout
+    done = elsewhere.manage("restore", backups)
+    assert done.returncode == 1
+    assert "All is restored but for 1 objects" in done.stderr
+    assert lost.s3_key in done.stdout
+    assert lost.s3_key not in elsewhere.objects()
+    assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+    assert elsewhere.redis.get("restore:goes_on") is None
 
 
 def test_recordings_do_not_go_back_where_no_row_would_know_them(world, backups, elsewhere):
