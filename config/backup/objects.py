@@ -4,7 +4,9 @@ The list is a file of SQLite: a million objects take no more memory than a thous
 last time (content mark, size, time) is not fetched again.
 """
 
+import errno
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -89,8 +91,8 @@ def copy(
     """
     copied = Copied()
     with ExitStack() as open_ones, ThreadPoolExecutor(AT_ONCE, "backup") as threads:
-        written = open_ones.enter_context(_Listing.made(listing))
         others = [open_ones.enter_context(_Listing.read(path)) for path in known if path.exists()]
+        written = open_ones.enter_context(_Listing.made(listing))
         earlier = [written, *others]
         for page in bucket.listed(without=without):
             there = {one.key: _as_before(root, one, earlier) for one in page}
@@ -198,12 +200,17 @@ class _Listing:
     @classmethod
     @contextmanager
     def made(cls, path: Path) -> Iterator["_Listing"]:
-        with closing(sqlite3.connect(path)) as database:
-            path.chmod(0o600)
-            # What is written is there after a kill; whether after a power cut, the manifest alone says.
-            database.execute("PRAGMA synchronous = OFF")
-            database.execute(_MADE)
-            yield cls(database)
+        try:
+            with closing(sqlite3.connect(path)) as database:
+                path.chmod(0o600)
+                # What is written is there after a kill; whether after a power cut, the manifest alone says.
+                database.execute("PRAGMA synchronous = OFF")
+                database.execute(_MADE)
+                yield cls(database)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise BackupError(f"{path} cannot be written: {error}.") from error
 
     @classmethod
     @contextmanager

@@ -31,6 +31,8 @@ def told() -> Iterator[Told]:
         raise CommandError(f"{failed.message} `manage.py doctor` tells how the stores are.") from failed
     except OperationalError as away:
         raise CommandError("PostgreSQL does not answer. `manage.py doctor` tells why.") from away
+    except OSError as refused:
+        raise CommandError(f"{refused.filename or 'The disk'}: {refused.strerror}.") from refused
     except KeyboardInterrupt:
         raise CommandError("Stopped.", returncode=130) from None
     finally:

@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import orjson
@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from audio import blobs
 from audio.models import AudioChunk
-from config.backup import making, manifest, places, restoring, stores, verifying
+from config.backup import making, manifest, objects, places, restoring, stores, verifying
 from config.backup.errors import BackupError, Damaged
 from config.backup.progress import Untold
 from crm.models import AuditEntry
@@ -167,6 +167,24 @@ def test_an_original_that_becomes_opus_after_its_row_was_taken_is_in_it_beside_w
     assert {original, transcoded} <= listed.keys()
     assert made.manifest.parts["recordings"].counts == {"objects": len(listed)}
     assert verifying.verify(backups, without_objects=False, progress=Untold()).faults == []
+
+
+def test_a_disk_that_is_full_is_told_whoever_finds_it_first(filled, backups, monkeypatch):
+    made = objects._Listing.made.__func__
+
+    @contextmanager
+    def small(listing, path):
+        with made(listing, path) as there:
+            # As full as a disk can be, for SQLite.
+            there._database.execute("PRAGMA max_page_count = 1")
+            there.add([objects.Kept(f"audio/{number}", 0, "", "", "", "0" * 64) for number in range(100)])
+            yield there
+
+    monkeypatch.setattr(objects._Listing, "made", classmethod(small))
+    said, status = run("back_up", backups)
+    assert status == 1
+    assert f"The disk of {backups} is full. The backup was cut off" in said
+    assert places.whole(backups) == []
 
 
 def test_a_second_one_at_the_same_time_is_refused(backups):
