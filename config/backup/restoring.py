@@ -66,9 +66,8 @@ def plan(given: Path, *, only: Collection[str], replace: bool, archive_is_lost: 
     parts = [name for name in stores.ORDER if name in said.parts and name in only]
     made = Plan(root, directory, said, parts, replace, archive_is_lost)
     if missing := [name for name in stores.ORDER if name in only and name not in said.parts]:
-        made.refusals.append(
-            f"The backup has nothing of {', '.join(missing)}; for what it has: --only {' '.join(said.parts)}."
-        )
+        has = " ".join(name for name in stores.ORDER if name in said.parts)
+        made.refusals.append(f"The backup has nothing of {', '.join(missing)}; for what it has: --only {has}.")
     if not parts:
         return made
     if wrong := list(changed_files(directory, said, progress)):
