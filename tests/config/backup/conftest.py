@@ -84,6 +84,7 @@ def elsewhere(request):
     yield there
     there.remove()
     there.mongodb.close()
+    there.redis.close()
     # Chains of other tests are not those that went back.
     for name in [name for name in archive.names("audit/") if "-lost-after-" in name]:
         blobs._client().delete_object(Bucket=archive._bucket(), Key=name)

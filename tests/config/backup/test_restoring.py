@@ -116,8 +116,10 @@ def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world,
     assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
 
 
-def test_an_object_that_was_lost_holds_nothing_else_up(world, backups, elsewhere):
-    lost = AudioChunk.objects.get()
+def test_an_object_that_was_lost_holds_nothing_else_up(world, api, backups, elsewhere):
+    # Of a content that nothing else has.
+    assert put_chunk(api, world, 1, encode(tone(1.3))).status_code == 201
+    lost = AudioChunk.objects.get(chunk_index=1)
     make(backups)
     places.content(backups, lost.stored_checksum).unlink()
     tried = elsewhere.manage("restore", backups, "--dry-run")
@@ -128,7 +130,7 @@ def test_an_object_that_was_lost_holds_nothing_else_up(world, backups, elsewhere
     assert "All is restored but for 1 objects" in done.stderr
     assert lost.s3_key in done.stdout
     assert lost.s3_key not in elsewhere.objects()
-    assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+    assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(2,)]
     assert elsewhere.redis.get("restore:goes_on") is None
 
 
