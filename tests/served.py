@@ -20,11 +20,11 @@ PATIENCE_SECONDS = 30
 
 
 @contextmanager
-def served(*, ping_seconds=20.0):
-    """`host:port` of a uvicorn as it ships, on the test's own database."""
+def served(*, ping_seconds=20.0, application=None):
+    """`host:port` of a uvicorn as it ships, on the test's own database; `application` in the place of ours."""
     config = uvicorn.Config(
         # The static files are collected by then, and no sooner; not imported within the server's own loop.
-        import_string("config.asgi.application"),
+        application or import_string("config.asgi.application"),
         host="127.0.0.1",
         port=0,
         http="config.connections:BoundedHeaders",
