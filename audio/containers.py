@@ -297,7 +297,9 @@ def _refuse_many_chunks(body: bytes) -> None:
     """Raise NotAudio for a WAV file in whose chunks the demuxer would look around for a long time."""
     at, chunks = 12, 0
     while at + 8 <= len(body) and body[at : at + 4] != b"data":
-        at += 8 + int.from_bytes(body[at + 4 : at + 8], "little")
+        size = int.from_bytes(body[at + 4 : at + 8], "little")
+        # One of an odd size has a byte behind it that its size does not tell.
+        at += 8 + size + (size & 1)
         chunks += 1
         if chunks > MOST_RIFF_CHUNKS:
             raise NotAudio("The WAV file has too many chunks.")

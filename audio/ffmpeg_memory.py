@@ -1,12 +1,11 @@
 """How much memory FFmpeg may ask for at a time, in the whole process.
 
 A file of ten kilobytes can announce an index of gigabytes, and demuxers make room for all of it before they give the
-first packet. FFmpeg has a bound for that, `av_max_alloc`, which PyAV does not offer: it is set in the very library that
-PyAV has loaded. What would be larger fails as if there were no memory, and the file counts as damaged.
+first packet. FFmpeg has a bound for that, `av_max_alloc`, which PyAV does not offer: it is set in the very libraries
+that PyAV has loaded. What would be larger fails as if there were no memory, and the file counts as damaged.
 """
 
 import ctypes
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,23 +21,37 @@ _LOADED = Path("/proc/self/maps")
 
 def bound() -> bool:
     """Set the bound; again is the same as once. Whether it could be: other checks then have to do."""
-    for library in _libraries():
-        try:
-            ctypes.CDLL(str(library)).av_max_alloc(ctypes.c_size_t(MOST_BYTES))
-        except (OSError, AttributeError):
-            continue
+    are_bounded = [_is_bounded(library) for library in _libraries()]
+    if are_bounded and all(are_bounded):
         return True
     log.warning("ffmpeg_memory_not_bounded")
     return False
 
 
-def _libraries() -> Iterator[Path]:
-    """Where libavutil may be: as this process has it loaded, else where the wheels of PyAV keep it."""
-    if _LOADED.exists():
-        for line in _LOADED.read_text().splitlines():
-            path = line.partition("/")
-            if "libavutil" in path[2]:
-                yield Path(f"/{path[2]}")
+def _is_bounded(library: Path) -> bool:
+    try:
+        ctypes.CDLL(str(library)).av_max_alloc(ctypes.c_size_t(MOST_BYTES))
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def _libraries() -> set[Path]:
+    """Every libavutil of PyAV's own: other packages may have brought another into this process.
+
+    Wheels keep theirs beside `av`; a PyAV that was built here uses whichever of the system's is loaded.
+    """
     package = Path(av.__file__).parent
-    for place in (package.parent / "av.libs", package / ".dylibs"):
-        yield from place.glob("libavutil*")
+    own = {
+        found.resolve()
+        for place in (package.parent / "av.libs", package / ".dylibs")
+        for found in place.glob("libavutil*")
+    }
+    return own or _loaded()
+
+
+def _loaded() -> set[Path]:
+    if not _LOADED.exists():
+        return set()
+    mapped = (line.partition("/")[2] for line in _LOADED.read_text().splitlines())
+    return {Path(f"/{path}") for path in mapped if "libavutil" in path}

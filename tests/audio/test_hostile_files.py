@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from audio import containers
 from audio.analysis.decoding import decode
-from audio.errors import AudioError
+from audio.errors import AudioError, NotAudio
 from tests.audio.bounded import cost_of
 from tests.scale import scaled
 from tests.sound import MUXERS, encode, tone
@@ -180,6 +180,9 @@ HOSTILE = {
     "millions of empty chunks in a WAV file": lambda: (
         wav_with(b"JUNK", b"")[:36] + b"JUNK\x00\x00\x00\x00" * (LARGEST // 8 - 10)
     ),
+    "millions of chunks of one byte in a WAV file": lambda: (
+        wav_with(b"JUNK", b"")[:36] + b"JUNK\x01\x00\x00\x00a\x00" * (LARGEST // 10 - 10)
+    ),
     "a WAV file within a WAV file, over and over": lambda: b"RIFF\xff\xff\xff\xffWAVE" * (LARGEST // 12),
     "a block of 2^56 bytes": lambda: (
         EBML_HEADER + ebml(SEGMENT, ebml(CLUSTER, ebml(b"\xa3", b"\x81\x00\x00\x00", size=2**56 - 2)))
@@ -217,6 +220,17 @@ def test_what_was_made_to_cost_something_costs_little(what):
     body = HOSTILE[what]()
     assert len(body) <= LARGEST + 2**20
     assert_bounded(body)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_wav_file_of_too_many_chunks_is_refused_whatever_their_size(size):
+    def wav_with_chunks(count):
+        chunk = b"JUNK" + struct.pack("<I", size) + bytes(2)
+        return WHOLE["wav"].replace(b"data", chunk * count + b"data", 1)
+
+    assert containers.inspect(wav_with_chunks(10)).duration_seconds == pytest.approx(1.0)
+    with pytest.raises(NotAudio, match="too many chunks"):
+        containers.inspect(wav_with_chunks(containers.MOST_RIFF_CHUNKS + 1))
 
 
 @pytest.mark.parametrize("kind", [b"stts", b"stsc", b"stco", b"stsz", b"stsd", b"elst", b"dref"])
