@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,7 @@ def measure(
     done: list[Measured] = []
     for name in names:
         done.append(Measured(name, SUITES[name]))
+        began = time.monotonic()
         with _progress(console) as bar:
             task = bar.add_task(name, total=1.0)
             tell = partial(_tell, bar, task)
@@ -58,6 +60,7 @@ def measure(
             except WrongAnswer as wrong:
                 console.print(f"[bold red]{escape(name)}: {escape(str(wrong))}")
                 return 1
+        done[-1].seconds = time.monotonic() - began
         report.show(console, done[-1])
     if json is not None:
         report.write(json, told, done)

@@ -14,11 +14,10 @@ from typing import Any
 import orjson
 from django.db import connections
 
-from benchmarks import boards, empty_view
+from benchmarks import boards, empty_view, web
 from benchmarks.boards import Company
 from benchmarks.layouts import history_entry
 from benchmarks.measuring import Variant, WrongAnswer, alternate, check_answers, per_second
-from benchmarks.processes import free_port, listens, running
 from benchmarks.rows import Row, Suite, at_least, at_most, faster, near
 from benchmarks.scales import Run
 from calls import board, store
@@ -109,14 +108,12 @@ def _by_size(run: Run, smaller: Company, larger: Company, limit: int) -> Row:
 def _over_http(run: Run, company: Company) -> Row:
     limit = max(LEAST)
     what = f"{_named(limit)}, {company.calls:,} calls, over HTTP"
-    port = free_port()
-    server = ("-m", "uvicorn", "benchmarks.served:application", "--no-access-log", "--port", str(port))
     headers = {
         "Authorization": f"Bearer {tokens.issue(company.user, name='benchmark')}",
         "Content-Type": "application/json",
     }
     body = orjson.dumps({"limit": limit})
-    with running(server, is_ready=partial(listens, port)):
+    with web.served(web.SERVED) as port:
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
         def post(address: str, _given: Any) -> bytes:

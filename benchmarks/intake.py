@@ -16,11 +16,11 @@ import redis
 from django.conf import settings
 from django.test.utils import override_settings
 
-from benchmarks import empty_view, layouts
+from benchmarks import empty_view, layouts, web
 from benchmarks.layouts import OneDocument
 from benchmarks.measuring import Variant, WrongAnswer, alternate, divided, one, per_second
 from benchmarks.people import make_supervisor
-from benchmarks.processes import free_port, listens, running
+from benchmarks.processes import running
 from benchmarks.rows import Row, Suite, at_least, at_most, near_p99
 from benchmarks.samples import LINES, make_call, make_conversation, make_segments
 from benchmarks.scales import Run
@@ -107,13 +107,11 @@ def _many_at_once(run: Run, tenant_id: int) -> Iterator[Row]:
 
 def _over_http(run: Run, token: str) -> Iterator[Row]:
     what, each = f"over HTTP, {CONNECTIONS} connections", run.scale.pick(tiny=2, small=20, usual=40)
-    port = free_port()
-    server = ("-m", "uvicorn", "benchmarks.served:application", "--no-access-log", "--port", str(port))
     body = orjson.dumps({"user_id": "5", "platform": "web", "transcript": make_conversation(1)})
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     bounds = {"EARSHOT_INTAKE_MOST_QUEUED": str(BOUNDLESS), "EARSHOT_INTAKE_MOST_BYTES": str(BOUNDLESS)}
     with ExitStack() as stack:
-        stack.enter_context(running(server, is_ready=partial(listens, port), **bounds))
+        port = stack.enter_context(web.served(web.SERVED, **bounds))
         pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
         lines = [http.client.HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(CONNECTIONS)]
 

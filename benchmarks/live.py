@@ -107,7 +107,14 @@ def _tellers(
     frame = protocol.frame(_EVENT, str(session.pk), timezone.now(), **content)
     text = protocol.encode(frame, seq="00000000-1")
     return {
-        _OURS: partial(worker.do, "session", kind=_EVENT, session_id=str(session.pk), content=content),
+        _OURS: partial(
+            worker.do,
+            "session",
+            kind=_EVENT,
+            session_id=str(session.pk),
+            company=session.tenant_id,
+            content=content,
+        ),
         _BASELINE: partial(worker.do, "core", text=text),
         _FLOOR: partial(worker.do, "bare", address=bare, text=text),
     }
@@ -137,7 +144,7 @@ def _session_event(run: Run, ways: Mapping[str, _Way], count: int) -> Row:
         each[_FLOOR],
         targets=(at_most(each[_OURS].median, MOST_MS, "ms"),) if count == 1 else (),
         note=(
-            f"{kilobytes:.1f} KB; ours is numbered and kept for who was cut off, too"
+            f"{kilobytes:.1f} KB; ours is numbered, kept for who was cut off, and told the company's watchers too"
             if count == 1
             else f"all sockets of one page process; the last of them has it after {_both(last)} ms"
         ),

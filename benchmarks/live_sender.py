@@ -16,9 +16,10 @@ from calls import live as calls_live
 from metrics import lanes
 
 
-def session(kind: str, session_id: str, content: dict[str, Any]) -> int:
+def session(kind: str, session_id: str, company: int, content: dict[str, Any]) -> int:
+    """As `audio.progress` announces of a chunk: to who watches the recording, and to who watches all of a company."""
     began = time.monotonic_ns()
-    live.announce(kind, session_id, **content)
+    live.announce(kind, session_id, company=company, **content)
     return began
 
 

@@ -62,6 +62,7 @@ def show(console: Console, measured: Measured) -> None:
         console.print(f"  baseline: {escape(measured.suite.baseline)}. floor: {escape(measured.suite.floor)}.")
     for line in _notes(measured.rows):
         console.print(f"  {escape(line)}")
+    console.print(f"  measured within {measured.seconds:.0f} s")
     console.print()
 
 
@@ -87,6 +88,7 @@ def write(path: Path, told: Mapping[str, Any], suites: Sequence[Measured]) -> No
                 "name": measured.name,
                 "baseline": measured.suite.baseline,
                 "floor": measured.suite.floor,
+                "seconds": round(measured.seconds, 1),
                 "rows": [{**asdict(row), "verdict": row.verdict} for row in measured.rows],
             }
             for measured in suites

@@ -54,13 +54,14 @@ class Suite:
     only_when_named: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Measured:
-    """A suite by its name, with the rows that have come of it so far."""
+    """A suite by its name, with the rows that have come of it so far, and how long they took."""
 
     name: str
     suite: Suite
     rows: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def faster(ours: Figures, baseline: Figures, *, least: float) -> Target:

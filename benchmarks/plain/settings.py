@@ -36,7 +36,8 @@ DATABASES = {
         "PASSWORD": unquote(_database.password or ""),
         "HOST": _database.hostname or "",
         "PORT": _database.port or "",
-        "OPTIONS": {"pool": True},
+        # As many connections as ours has.
+        "OPTIONS": {"pool": {"min_size": 0, "max_size": 20, "timeout": 5}},
     }
 }
 STORAGES = {

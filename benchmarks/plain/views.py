@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.asgi import get_asgi_application
 from django.core.files.storage import default_storage
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -22,3 +23,4 @@ def upload(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [path("upload", upload)]
 application = get_asgi_application()
+by_wsgi = get_wsgi_application()

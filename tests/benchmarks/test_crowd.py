@@ -9,10 +9,44 @@ import sys
 import pytest
 
 from audio import containers
-from benchmarks import suites
+from benchmarks import recorders, suites
 from benchmarks.crowd import held, sound
+from benchmarks.crowd.held import Held
+from benchmarks.crowd.played import Crowd, Played
+from benchmarks.crowd.recorder import Times
 
 SECONDS = 2.0
+
+
+def played(*, until_taken):
+    """Twenty recorders who lost nothing, and whose uploads took 20 ms each once they were taken."""
+    nothing = Held({"web": 1.0}, {"web": 1.0})
+    told = {
+        "taken": {"upload": [20.0] * len(until_taken)},
+        "until_taken": {"upload": until_taken},
+        "late": [0.0],
+        "seconds": 1.0,
+        "processor_seconds": 0.1,
+        "chunk_bytes": 240_000,
+        "repeated": 0,
+        "cut_off": 0,
+        "refusals": {},
+        "recordings": [],
+    }
+    return Played(
+        crowd=Crowd(20, Times(ramp=1.0, interval=30.0, chunks=1)),
+        told=told,
+        found={"lost": [], "twice": [], "incomplete": []},
+        verified={"right": 20},
+        before=nothing,
+        after=nothing,
+        web_peak=1.0,
+        waiting={},
+        later={},
+        drained=0.0,
+        states={},
+        load=0.0,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +97,16 @@ def test_a_part_of_a_stack_is_seen_with_what_has_come_of_it():
             assert held.web(os.getpid()) == pytest.approx(held_now.megabytes["web"], rel=0.5)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_whoever_was_turned_away_has_waited_since_their_first_try():
+    quick, patient = [20.0] * 20, [20.0] * 18 + [700.0, 9_000.0]
+
+    calm, crowded = (next(recorders.rows_of(played(until_taken=waited))) for waited in (quick, patient))
+
+    assert (calm.verdict, crowded.verdict) == ("ok", "MISS")
+    assert crowded.ours.p99 == 9_000.0
+    assert "p95 20, p99 20, most 20 ms" in crowded.note
 
 
 def test_a_run_of_all_leaves_out_what_goes_on_until_something_gives_way():
