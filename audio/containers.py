@@ -2,7 +2,8 @@
 
 1. `sniff` tells the container from the first bytes. The declared type is never asked.
 2. `inspect` walks the packets of the first audio stream, adds up how long each says it lasts, and takes off what
-   a decoder would throw away: Opus pre-skip, CodecDelay, encoder padding, the trim at the end.
+   a decoder would throw away: Opus pre-skip, CodecDelay, encoder padding, the trim at the end. Opus in Ogg that is
+   as it should be is read without a demuxer, with the same result (`ogg.py`).
 
 The body comes from outside, so the demuxer is never left to guess a format (a playlist or a script of files
 to join would then be opened and followed), may open nothing beside the body, and is bounded in packets, bytes
@@ -13,7 +14,6 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from typing import Any, NoReturn, TypeAlias
 
@@ -23,7 +23,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from audio import ffmpeg_memory
+from audio import ffmpeg_memory, ogg
 from audio.errors import EmptyBody, NoAudio, NotAudio, TooLong
 
 # Up to PyAV 18 a file whose tags are not UTF-8 is refused unless one says otherwise; PyAV 19 takes it by itself, and
@@ -118,6 +118,23 @@ def inspect(body: bytes, *, longest_seconds: float = 120.0) -> Inspection:
     container = sniff(body)
     if container is None:
         raise NotAudio("This is not a WebM, Ogg, MPEG-4, MP3 or WAV file.")
+    by_pages = _by_pages(body, longest_seconds) if container is OGG else None
+    return by_pages or _by_packets(body, container, longest_seconds)
+
+
+def _by_pages(body: bytes, longest_seconds: float) -> Inspection | None:
+    """What the demuxer would say, of Opus in Ogg that is as it should be and not too long; None of all else."""
+    told = ogg.look(body)
+    if told is None or told.packets > MOST_PACKETS:
+        return None
+    # Microseconds: a thousand lengths of 0.02 do not add up to the last digit.
+    seconds = round(max(told.seconds - told.skipped, 0.0), 6)
+    if seconds > longest_seconds or told.seconds > longest_seconds + LONGEST_SKIP:
+        return None
+    return Inspection(OGG, "opus", seconds, ogg.SAMPLE_RATE, told.channels)
+
+
+def _by_packets(body: bytes, container: Container, longest_seconds: float) -> Inspection:
     try:
         with open_container(body, container) as source:
             return _inspect(source, container, len(body), longest_seconds)
@@ -185,7 +202,6 @@ def _inspect(source: InputContainer, container: Container, size: int, longest_se
             raise NotAudio("The file holds more audio than its size allows.")
     if not packets:
         raise NoAudio("The file holds no audio.")
-    # Microseconds: a thousand lengths of 0.02 do not add up to the last digit.
     seconds = round(max(lasting - skipped, 0.0), 6)
     if seconds > longest_seconds:
         raise TooLong(f"The audio is longer than {longest_seconds:g} seconds.")
@@ -208,7 +224,7 @@ def _timed(packets: Iterator[AudioPacket], *, is_opus: bool) -> Iterator[tuple[A
             yield waiting, usual
             waiting = None
         if is_opus:
-            yield packet, _opus_packet_seconds(bytes(packet)[:2])
+            yield packet, ogg.packet_seconds(bytes(packet)[:2])
         elif packet.duration:
             yield packet, max(packet.duration * _time_base(packet), 0.0)
         else:
@@ -233,20 +249,6 @@ def _skip(packet: AudioPacket, sample_rate: int) -> float:
         return 0.0
     from_start, from_end = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
     return float(from_start + from_end) / sample_rate
-
-
-@lru_cache(1024)
-def _opus_packet_seconds(packet: bytes) -> float:
-    """Length of an Opus packet by its first two bytes (RFC 6716, section 3.1), of which a file has few."""
-    configuration, code = packet[0] >> 3, packet[0] & 3
-    if configuration < 12:
-        milliseconds = (10.0, 20.0, 40.0, 60.0)[configuration & 3]
-    elif configuration < 16:
-        milliseconds = (10.0, 20.0)[configuration & 1]
-    else:
-        milliseconds = (2.5, 5.0, 10.0, 20.0)[configuration & 3]
-    frames = (1, 2, 2, packet[1] & 0x3F if len(packet) > 1 else 0)[code]
-    return milliseconds * frames / 1000
 
 
 def _document_type(body: bytes) -> bytes | None:
