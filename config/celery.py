@@ -46,6 +46,17 @@ def watch_errors_of_tasks(**_: Any) -> None:
 
 
 @signals.celeryd_init.connect
+@signals.beat_init.connect
+def refuse_half_restored(**_: Any) -> None:
+    """A worker or a beat that would work on what is half put back ends here, saying why."""
+    # Knows models, which are not to be had before the settings that this module names.
+    from config.backup import restoring  # noqa: PLC0415
+
+    if reason := restoring.refused():
+        raise SystemExit(reason)
+
+
+@signals.celeryd_init.connect
 def refuse_what_cannot_hear(options: dict[str, Any], **_: Any) -> None:
     """A worker that would take transcription and could do none ends here, saying why. Loads no model."""
     if "transcription" not in (options.get("queues") or ["transcription"]):

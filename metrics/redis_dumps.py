@@ -19,7 +19,11 @@ _RESTORING: Final = "restore:goes_on"
 # What is true for a minute, or of a process that is gone.
 _OF_THE_MOMENT: Final = ("ws:", "rate_limit:", _RESTORING)
 _AT_ONCE: Final = 500
+# The last command of whoever watches the server, which has no database of its own, or has said nothing yet.
+_LOOKED_AFTER: Final = {"client", "config", "info", "latency", "memory", "null", "ping", "slowlog", "NULL"}
 _PATIENCE_SECONDS: Final = 60.0
+# Of whoever is to start.
+_SHORT_PATIENCE_SECONDS: Final = 5.0
 
 # All keys of a pattern with when they end, in milliseconds since 1970 or 0, as of one moment.
 _TAKE = """
@@ -97,6 +101,16 @@ def count() -> int:
         return sum(not key.startswith(left_out) for key in client.scan_iter(count=_AT_ONCE))
 
 
+def others() -> int:
+    """How many clients work in the database beside us; who only looks after the server is none."""
+    with _answered(), _client() as client:
+        ours = client.client_id()
+        database = str(client.connection_pool.connection_kwargs.get("db", 0))
+        found = cast("list[dict[str, str]]", client.client_list())
+    there = [one for one in found if one["db"] == database and one["id"] != str(ours)]
+    return sum(one["cmd"].partition("|")[0] not in _LOOKED_AFTER for one in there)
+
+
 def begin_restoring(name: str) -> None:
     """Note that this backup is being restored."""
     with _answered(), _client() as client:
@@ -111,7 +125,7 @@ def empty(name: str) -> None:
 
 def restoring() -> str | None:
     """Which backup is being restored, or was when that was cut off."""
-    with _answered(), _client() as client:
+    with _answered(), _client(patience_seconds=_SHORT_PATIENCE_SECONDS) as client:
         found = cast("bytes | None", client.get(_RESTORING))
     return None if found is None else found.decode()
 
@@ -150,5 +164,5 @@ def _answered() -> Iterator[None]:
         raise MetricsError(f"Redis refuses it: {str(error)[:100]}") from error
 
 
-def _client() -> redis.Redis:
-    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=_PATIENCE_SECONDS)
+def _client(*, patience_seconds: float = _PATIENCE_SECONDS) -> redis.Redis:
+    return connected(settings.EARSHOT_REDIS_URL, patience_seconds=patience_seconds)

@@ -6,6 +6,7 @@ when all is done. A restore that was cut off is done again from its beginning, b
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -27,10 +28,15 @@ from crm.audit import acts, resuming
 from crm.erasure import ledger
 from crm.person_exports import files as exports
 from metrics import archive, keyring, mongo_dumps, redis_dumps
+from metrics.errors import RetryableMetricsError
 from metrics.models import RootFingerprint
 
 log = structlog.get_logger("earshot.backup")
 
+HALF_RESTORED = (
+    "The restore of the backup {name} was cut off, or goes on, so what is here is not whole. Run `manage.py restore` "
+    "of it again."
+)
 STOP_FIRST = "Stop Earshot first: web servers, workers, beat and consumers."
 
 
@@ -112,6 +118,14 @@ def unfinished() -> str | None:
     return redis_dumps.restoring()
 
 
+def refused() -> str | None:
+    """Why nobody may begin to work here now. A Redis that is away says nothing against it; who works waits for it."""
+    with suppress(RetryableMetricsError):
+        if name := redis_dumps.restoring():
+            return HALF_RESTORED.format(name=name)
+    return None
+
+
 def _look_again(planned: Plan) -> None:
     """Whether it is as it was when it was planned, for who types takes their time. Raises BackupError."""
     if manifest.read(planned.directory) != planned.manifest:
@@ -161,6 +175,8 @@ def _look_at_stores(made: Plan) -> None:
     database = postgresql.Database.of_settings()
     if others := postgresql.others(database):
         made.refusals.append(f"{others} others are connected to PostgreSQL. {STOP_FIRST}")
+    if others := redis_dumps.others():
+        made.refusals.append(f"{others} others are connected to Redis. {STOP_FIRST}")
     is_empty: Mapping[str, Callable[[], bool]] = {
         stores.REDIS: lambda: redis_dumps.count() == 0,
         stores.POSTGRESQL: lambda: postgresql.is_empty(database),

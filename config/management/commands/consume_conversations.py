@@ -2,10 +2,11 @@ import os
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from calls.consuming import Consumer
 from config import sign_of_life, watching
+from config.backup import restoring
 
 
 class Command(BaseCommand):
@@ -18,6 +19,8 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if reason := restoring.refused():
+            raise CommandError(reason)
         watching.start("intake")
         consumer = Consumer(each_round=sign_of_life.give)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -37,10 +37,7 @@ class Command(BaseCommand):
 
     def _refuse_half_restored(self) -> None:
         if name := restoring.unfinished():
-            raise CommandError(
-                f"The restore of the backup {name} was cut off, or goes on, so what is here is not whole. Run "
-                "`manage.py restore` of it again."
-            )
+            raise CommandError(restoring.HALF_RESTORED.format(name=name))
 
     def _check_engines(self) -> None:
         try:

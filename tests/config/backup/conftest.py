@@ -46,8 +46,13 @@ class Elsewhere:
             blobs._client().delete_object(Bucket=self.bucket, Key=key)
 
     def manage(self, *arguments, **variables):
+        # Nobody restores while others are connected.
+        self.redis.connection_pool.disconnect()
+        return self.run("manage.py", *arguments, **variables)
+
+    def run(self, *arguments, **variables):
         return subprocess.run(
-            [sys.executable, "manage.py", *map(str, arguments)],
+            [sys.executable, *map(str, arguments)],
             cwd=ROOT,
             env={**self.environment, **variables},
             capture_output=True,

@@ -4,6 +4,7 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
+import redis
 from django.core.management import CommandError, call_command
 
 from audio import blobs
@@ -147,9 +148,16 @@ def test_a_restore_that_was_cut_off_is_done_again(world, backups, elsewhere):
     # So far somebody came who was killed.
     elsewhere.redis.set("restore:goes_on", name)
     elsewhere.mongodb[elsewhere.name].calls.insert_one({"half": True})
-    refused = elsewhere.manage("prepare")
-    assert refused.returncode == 1
-    assert "was cut off" in refused.stderr
+    celery = ["-m", "celery", "--quiet", "-A", "config"]
+    for command in (
+        ["manage.py", "prepare"],
+        ["manage.py", "consume_conversations"],
+        [*celery, "worker", "-c", "1", "-Q", "rollup"],
+        [*celery, "beat"],
+    ):
+        refused = elsewhere.run(*command)
+        assert refused.returncode == 1
+        assert f"The restore of the backup {name} was cut off" in refused.stderr
     done = elsewhere.manage("restore", backups)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is done again from its beginning" in done.stdout
@@ -180,6 +188,17 @@ def test_all_is_looked_at_again_when_it_begins_and_nothing_else_goes_on_beside_i
         restore()
     assert redis_dumps.restoring() is None
     assert Contact.objects.filter(tenant=tenant).exists()
+
+
+def test_while_somebody_works_in_redis_nothing_is_restored(world, backups, elsewhere):
+    make(backups)
+    address = elsewhere.environment["EARSHOT_REDIS_URL"]
+    with redis.Redis.from_url(address) as watches, redis.Redis.from_url(address) as works:
+        assert watches.info("server")
+        works.xlen("intake:conversations")
+        refused = elsewhere.manage("restore", backups)
+    assert refused.returncode == 1
+    assert "1 others are connected to Redis. Stop Earshot first" in refused.stdout
 
 
 def test_without_its_archive_a_backup_is_not_restored_unless_that_is_meant(world, backups, elsewhere, settings):
