@@ -2,9 +2,14 @@
 
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
+import redis
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from config.stack.place import SECRETS, read_pairs
 
@@ -53,10 +58,12 @@ def test_no_log_and_no_figure_has_a_secret(stack, secrets):
 def test_every_server_asks_for_a_password(stack):
     """Whoever has an account on the machine reaches their ports, and gets no further."""
     env = read_pairs(stack.data / "run" / "env")
-    ports = read_pairs(stack.data / "run" / "ports")
-    assert httpx.get(f"http://127.0.0.1:{ports['objects']}/earshot-recordings").status_code == 403
-    for variable in ("EARSHOT_REDIS_URL", "EARSHOT_CACHE_URL", "EARSHOT_MONGODB_URL", "EARSHOT_DATABASE_URL"):
-        assert any(
-            (stack.data / "secrets" / f"{name}-password").read_text().strip() in env[variable]
-            for name in ("redis", "mongodb", "postgres")
-        ), variable
+    assert httpx.get(f"{env['EARSHOT_S3_ENDPOINT']}/earshot-recordings").status_code in {400, 403}
+    for variable in ("EARSHOT_REDIS_URL", "EARSHOT_CACHE_URL"):
+        with redis.Redis(port=urlsplit(env[variable]).port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.keys()
+    mongodb, postgresql = (urlsplit(env[f"EARSHOT_{name}_URL"]) for name in ("MONGODB", "DATABASE"))
+    with MongoClient("127.0.0.1", mongodb.port, directConnection=True) as stranger, pytest.raises(OperationFailure):
+        stranger.list_database_names()
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host="127.0.0.1", port=postgresql.port, user=postgresql.username, dbname="earshot")
