@@ -14,10 +14,11 @@ from metrics import mongo_dumps
 def databases(settings):
     """Two empty ones on the tests' server, of which `use` says which is Earshot's."""
     there = settings.EARSHOT_MONGODB_URL
-    path = there.partition("?")[0].rpartition("/")[2]
+    address, _, options = there.partition("?")
+    server, _, path = address.rpartition("/")
 
     def use(name):
-        settings.EARSHOT_MONGODB_URL = there.replace(f"/{path}", f"/{path}_{name}")
+        settings.EARSHOT_MONGODB_URL = f"{server}/{path}_{name}?{options}"
         return client[f"{path}_{name}"]
 
     with MongoClient(there) as client:
