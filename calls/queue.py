@@ -14,7 +14,7 @@ consumer that dies: what it held is claimed by another.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -26,7 +26,8 @@ from django.conf import settings
 
 from calls import queue_scripts
 from calls.errors import IntakeAway, IntakeFull
-from metrics.redis_clients import connected, is_passing
+from metrics import redis_clients
+from metrics.redis_clients import connected
 
 # All that is kept of them, to be taken at one moment by who backs it up.
 KEYS = "intake:*"
@@ -349,15 +350,9 @@ def ping() -> None:
     _client().ping()
 
 
-@contextmanager
-def reachable() -> Iterator[None]:
+def reachable() -> AbstractContextManager[None]:
     """For whatever asks it. The driver's connection troubles as the app's own error."""
-    try:
-        yield
-    except redis.RedisError as error:
-        if not is_passing(error):
-            raise
-        raise _away() from error
+    return redis_clients.reachable(_away)
 
 
 def _away() -> IntakeAway:

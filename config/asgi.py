@@ -11,8 +11,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from config import watching
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-# Static files are read piece by piece in a thread, which is what the warning says and costs nothing here: a browser
-# asks for each once, since its name changes with its content.
+# A static file is read whole in a thread, which is what the warning says and costs little here: a browser asks for
+# each once, since its name changes with its content.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 # Any other leaves as a line of the log, like everything else.
 logging.captureWarnings(capture=True)

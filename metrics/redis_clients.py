@@ -3,14 +3,14 @@
 Redis' own client tries thrice, with pauses, which is more than most callers can wait.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from metrics.errors import RetryableMetricsError
+from metrics.errors import MetricsError, RetryableMetricsError
 
 
 def connected(
@@ -42,12 +42,16 @@ _PASSING = (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)
 _PASSING_WORDS = ("MISCONF", "BUSY Redis")
 
 
+def _away() -> MetricsError:
+    return RetryableMetricsError("Redis is out of reach for a moment. Try again.")
+
+
 @contextmanager
-def reachable() -> Iterator[None]:
-    """A server that is away for a moment as an error of ours. Raises RetryableMetricsError."""
+def reachable(away: Callable[[], Exception] = _away) -> Iterator[None]:
+    """A server that is away for a moment as an error of ours. Raises what `away` makes, or RetryableMetricsError."""
     try:
         yield
     except redis.RedisError as error:
         if not is_passing(error):
             raise
-        raise RetryableMetricsError("Redis is out of reach for a moment. Try again.") from error
+        raise away() from error

@@ -1,7 +1,7 @@
 """Redis as the first tier asks it: with a deadline, and what it cannot answer as an error of ours."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -9,21 +9,20 @@ import redis
 from django.conf import settings
 from redis.commands.core import Script
 
+from metrics import redis_clients
 from metrics.errors import SegmentsAway
-from metrics.redis_clients import connected, is_passing
+from metrics.redis_clients import connected
 
 PATIENCE_SECONDS = 1.0
 
 
-@contextmanager
-def answered() -> Iterator[None]:
+def answered() -> AbstractContextManager[None]:
     """Raises SegmentsAway for what Redis does not answer."""
-    try:
-        yield
-    except redis.RedisError as error:
-        if not is_passing(error):
-            raise
-        raise SegmentsAway("Segments are out of reach for a moment. Try again.") from error
+    return redis_clients.reachable(_away)
+
+
+def _away() -> SegmentsAway:
+    return SegmentsAway("Segments are out of reach for a moment. Try again.")
 
 
 @cache
