@@ -27,8 +27,12 @@ TUS := benchmarks/tus/node_modules/.package-lock.json
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Everything is sixteen processes, and tests start hundreds. Images of Python often have nothing compiled be kept, so that
+# each would compile everything anew, which is a third of what a start takes.
+KEEP_COMPILED = env -u PYTHONDONTWRITEBYTECODE
+
 run: install ## Run everything in the foreground; Ctrl-C stops it all
-	@EARSHOT_DEMO=$${EARSHOT_DEMO-1} exec $(BIN)/python -m config.stack run --end-with-parent
+	@EARSHOT_DEMO=$${EARSHOT_DEMO-1} exec $(KEEP_COMPILED) $(BIN)/python -m config.stack run --end-with-parent
 
 install: .venv/runtime-ready $(BROWSER) ## Make .venv with what running needs
 
@@ -36,10 +40,6 @@ models: .venv/whisper-ready ## Get a better transcriber: Whisper; MODEL=Systran/
 	@$(BIN)/python -m config.fetch_models $(MODEL)
 
 install-dev: .venv/dev-ready $(BROWSER) ## Make .venv with what testing needs too
-
-# Tests start hundreds of processes. Images of Python often have nothing compiled be kept, so that each would compile
-# everything anew, which is half of what its start takes.
-KEEP_COMPILED = env -u PYTHONDONTWRITEBYTECODE
 
 test: install-dev $(if $(TESTS),$(if $(findstring browser,$(TESTS)),chromium),chromium) ## Run all tests on servers of their own
 	@$$(ls $(BIN)/../lib/python3.*/site-packages/playwright/driver/node) --import ./tests/browser/served.mjs --test tests/browser/*.test.mjs
@@ -50,7 +50,7 @@ test-full: test ## The same tests, at full scale
 
 # What is done a thousand times is not told a thousand times.
 bench: install-dev $(TUS) ## Measure what things cost, on servers of their own; ONLY="calls" a part, JSON=FILE writes it down
-	@EARSHOT_LOG_LEVEL=$${EARSHOT_LOG_LEVEL-WARNING} EARSHOT_BENCHMARK_SERVERS=1 \
+	@$(KEEP_COMPILED) EARSHOT_LOG_LEVEL=$${EARSHOT_LOG_LEVEL-WARNING} EARSHOT_BENCHMARK_SERVERS=1 \
 	  $(BIN)/python -m config.stack servers --temporary -- \
 	  $(BIN)/python -m benchmarks $(ONLY) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) \
 	  $(if $(SCALE),--scale $(SCALE))

@@ -143,4 +143,5 @@ def test_a_receiver_that_is_away_costs_the_answer_nothing():
     script = ASK.replace("trace.get_tracer_provider().shutdown()", "pass").replace("sentry_sdk.flush(10)", "pass")
     script += "\nimport os\nsys.stdout.flush()\nos._exit(0)"
     answer = ask(script, EARSHOT_SENTRY_DSN=f"http://key@{away}/1", EARSHOT_OTLP_ENDPOINT=f"http://{away}")
-    assert answer[-1] == "500"
+    # Among what was logged: the sender tells by a thread of its own that nobody takes it.
+    assert "500" in answer
