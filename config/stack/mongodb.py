@@ -54,6 +54,9 @@ def describe(place: Place, binary: Binary, port: int, environment: dict[str, str
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             # A set of one has nobody to hand over to; without this it waits 15 s for that.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+            # What a process was changing when it was killed stays closed to others for so long, by itself for a minute.
+            # No transaction of ours is given more than a third of that (`metrics.mongo_clients.DEADLINE_MS`).
+            *("--setParameter", "transactionLifetimeLimitSeconds=15"),
         ),
         environment=environment,
         log=place / "logs" / "mongodb.log",

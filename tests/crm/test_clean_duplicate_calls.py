@@ -255,7 +255,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_rest_is_done_later(supervi
         wait_until(lambda: len(of_company(tenant)) <= 2 * pairs - 20, what="the first calls to be merged")
         process.send_signal(signal.SIGKILL)
         process.wait()
-    # PostgreSQL takes a moment to see that whoever held the lock is dead; MongoDB waits a minute for the transaction
+    # PostgreSQL takes a moment to see that whoever held the lock is dead; MongoDB waits a while for the transaction
     # that was left to go on.
     wait_until(lambda: clean("--execute")[1] is None, timeout=180, what="the rest to be done")
     there = of_company(tenant)

@@ -86,6 +86,7 @@ class ReplicaSet:
         command += ["--replSet", mongodb.SET, "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"]
         command += ["--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        command += ["--setParameter", "transactionLifetimeLimitSeconds=15"]
         server = started([str(word) for word in command], BARE, self.directory / f"mongodb-{port}.log")
         wait_until(lambda: self._answers(port), what="MongoDB to answer")
         return server
