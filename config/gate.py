@@ -10,7 +10,10 @@ before it and while it comes in:
 What changes something, and has come whole, waits in line for its turn: so many are worked on at once. More at once
 would not be done sooner, but all of them late, and without a connection to the database in the end. A turn ends when
 the answer is there, and not when it has been read. Whoever waits costs room for a body, in memory if it is small and in
-/tmp if not, so that the line has a longest length in bytes.
+/tmp if not, so that the line has a longest length in bytes. So do all whose bodies are still on their way, of whom one
+does not even know yet who they are: what is held of everybody together is counted as it comes, from the first byte to
+the answer. Where there is no more room, whoever has been sending for long gives way, since a few bytes now and then
+would otherwise keep all others out; without such the next bytes are refused.
 
 What is turned away is logged and counted like any other request, by its shape alone: never a byte of what it held.
 """
@@ -56,7 +59,9 @@ class Limits:
     """`pause_seconds` is the longest between two pieces of a body, `body_seconds` the longest for all of it.
 
     `at_once` is how many requests that change something are worked on at the same time, `line_seconds` the longest
-    that one waits for its turn, `line_bytes` how much all of them together may hold meanwhile.
+    that one waits for its turn, `line_bytes` how much all of them together may hold meanwhile. `held_bytes` is how much
+    of all bodies may be here at once: those that come, those in line and those that are worked on. Where that is not
+    enough, who has been sending for `gives_way_seconds` gives way to whoever comes.
     """
 
     body_bytes: int
@@ -66,6 +71,12 @@ class Limits:
     line_seconds: float = 20.0
     # The usual chunks of a thousand recorders at once, and half of what a container has in /tmp.
     line_bytes: int = 256 * 2**20
+    # A line as long as may be, and half as much again for what comes meanwhile. With no line it is more than the usual
+    # chunks of a thousand recorders at the same moment. It is three quarters of what a container has in /tmp.
+    held_bytes: int = 384 * 2**20
+    # A chunk of half a minute that takes longer does not keep up with its recording. And to keep all of the room, one
+    # has to send as much as it holds anew each time, which is a flood.
+    gives_way_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +87,29 @@ class Refusal:
     retry_seconds: int | None = None
 
 
-@dataclass(slots=True)
+class Refused(Exception):
+    """What comes is not let in, or not any further; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+@dataclass(slots=True, eq=False)
 class Came:
-    """What has come of a request so far."""
+    """What has come of a request so far, and how much of it is still held.
+
+    `sends_since` is when the first of several pieces came, by the loop's clock, and `pause` runs while the next one is
+    waited for. A request that `gives_way` is refused then and there, or with its next piece.
+    """
 
     began: float = field(default_factory=time.perf_counter)
     received: int = 0
+    is_whole: bool = False
+    held: int = 0
+    sends_since: float = 0.0
+    pause: asyncio.Timeout | None = None
+    gives_way: bool = False
 
 
 class Gate:
@@ -108,6 +136,9 @@ class Gate:
         )
         self._turns = asyncio.Semaphore(limits.at_once)
         self._waiting_bytes = 0
+        self._held_bytes = 0
+        # Whose bodies are on their way, in the order of their first pieces.
+        self._sending: dict[Came, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         came = Came()
@@ -134,72 +165,111 @@ class Gate:
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, came: Came) -> None:
         refusal: Refusal | None = None
-        is_whole = has_turn = False
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + self.limits.body_seconds
+        has_turn = False
+        ends = asyncio.get_running_loop().time() + self.limits.body_seconds
 
         async def receive_in_bounds() -> Message:
-            nonlocal refusal, is_whole, has_turn
-            if is_whole:
+            nonlocal refusal, has_turn
+            if came.is_whole:
                 if scope["method"] not in SAFE_METHODS:
                     # What is being changed is changed to its end, and written down, whoever hangs up meanwhile.
                     await asyncio.Event().wait()
                 # Nothing is due any more; the application waits for the client to go.
                 return await receive()
             try:
-                async with asyncio.timeout_at(min(loop.time() + self.limits.pause_seconds, ends)):
-                    message = await receive()
-            except TimeoutError:
-                refusal = self.too_slow
-                return {"type": "http.disconnect"}
-            came.received += len(message.get("body", b""))
-            is_whole = not message.get("more_body")
-            if came.received > self.limits.body_bytes:
-                refusal = self.too_large
+                message = await self._next_piece(receive, came, ends)
+                if came.is_whole and scope["method"] not in SAFE_METHODS and scope["path"] not in OUT_OF_LINE:
+                    await self._wait_in_line(came.received + WAITING_BYTES)
+                    has_turn = True
+            except Refused as refused:
                 # Django drops the request without an answer, as if the client had gone; the answer is ours.
+                refusal = refused.refusal
                 return {"type": "http.disconnect"}
-            if is_whole and scope["method"] not in SAFE_METHODS and scope["path"] not in OUT_OF_LINE:
-                has_turn = await self._waited_in_line(came.received + WAITING_BYTES)
-                if not has_turn:
-                    refusal = self.busy
-                    return {"type": "http.disconnect"}
             return message
 
-        def end_turn() -> None:
+        def give_back() -> None:
             nonlocal has_turn
+            self._let_go(came)
             if has_turn:
                 has_turn = False
                 self._turns.release()
 
         async def send_unless_refused(message: Message) -> None:
             # An answer means that the work is done; who reads it slowly, or never, keeps nobody waiting.
-            end_turn()
+            give_back()
             if refusal is None:
                 await send(message)
 
         try:
             await self.app(scope, receive_in_bounds, send_unless_refused)
         finally:
-            end_turn()
+            give_back()
         if refusal is not None:
-            may_drain = refusal is self.too_large and not is_whole
+            may_drain = refusal is not self.too_slow and not came.is_whole
             await _refuse(scope, receive if may_drain else _nothing_more, send, came, refusal)
 
-    async def _waited_in_line(self, size: int) -> bool:
-        """Whether its turn has come in time, if there was room to wait; whoever gets one gives it back."""
-        if self._turns.locked() and self._waiting_bytes + size > self.limits.line_bytes:
+    async def _next_piece(self, receive: Receive, came: Came, ends: float) -> Message:
+        """The next of a body, in time and in bounds; or that the client has gone. Raises Refused."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(min(loop.time() + self.limits.pause_seconds, ends)) as came.pause:
+                message = await receive()
+        except TimeoutError:
+            raise Refused(self.busy if came.gives_way else self.too_slow) from None
+        finally:
+            came.pause = None
+        if message["type"] == "http.disconnect":
+            return message
+        size = len(message.get("body", b""))
+        came.received += size
+        came.is_whole = not message.get("more_body")
+        if came.received > self.limits.body_bytes:
+            raise Refused(self.too_large)
+        now = loop.time()
+        if not self._has_room(came, size, now=now):
+            raise Refused(self.busy)
+        if came.is_whole:
+            self._sending.pop(came, None)
+        elif came not in self._sending:
+            came.sends_since = now
+            self._sending[came] = None
+        return message
+
+    def _has_room(self, came: Came, size: int, *, now: float) -> bool:
+        """Whether so much more of its body may be held; it is from now on, until it is let go."""
+        while not came.gives_way and self._held_bytes + size > self.limits.held_bytes:
+            slowest = next(iter(self._sending), None)
+            if slowest is None or now - slowest.sends_since < self.limits.gives_way_seconds:
+                return False
+            self._let_go(slowest)
+            slowest.gives_way = True
+            if slowest.pause is not None and not slowest.pause.expired():
+                slowest.pause.reschedule(now)
+        if came.gives_way:
             return False
+        came.held += size
+        self._held_bytes += size
+        return True
+
+    def _let_go(self, came: Came) -> None:
+        self._held_bytes -= came.held
+        came.held = 0
+        self._sending.pop(came, None)
+
+    async def _wait_in_line(self, size: int) -> None:
+        """Until its turn has come; whoever gets one gives it back. Raises Refused without room, or after too long."""
+        if self._turns.locked() and self._waiting_bytes + size > self.limits.line_bytes:
+            raise Refused(self.busy)
         began = time.perf_counter()
         self._waiting_bytes += size
         try:
             async with asyncio.timeout(self.limits.line_seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            return False
+            raise Refused(self.busy) from None
         finally:
             self._waiting_bytes -= size
         timings.record("requests.line", time.perf_counter() - began)
-        return True
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, came: Came, refusal: Refusal) -> None:

@@ -2,8 +2,12 @@
 
 import asyncio
 import json
-from contextlib import suppress
+import select
+import socket
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 
+import httpx
 import pytest
 import structlog
 from hypothesis import given
@@ -11,10 +15,15 @@ from hypothesis import strategies as st
 
 from config.access import doors
 from config.gate import OUT_OF_LINE, WAITING_BYTES, Gate, Limits
+from config.handler import Handler
 from metrics import timings
+from tests.served import served
+from tests.waiting import wait_until
 
 LARGEST = 1000
-PATH = "/api/audio/sessions/1/chunks/0"
+# The piece with which a body ends.
+LAST = b"the end"
+PATH = "/api/audio/sessions/00000000-0000-4000-8000-000000000001/chunks/0"
 USUAL = Limits(body_bytes=LARGEST, pause_seconds=20, body_seconds=300)
 OUR_PAGE = {"cookie": "sessionid=1", "host": "earshot.example"}
 
@@ -160,8 +169,12 @@ class Line:
         self.begun, self.answers, self.go_on = [], {}, asyncio.Event()
 
     async def _work(self, scope, receive, send):
-        if (await receive())["type"] == "http.disconnect":
-            return
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            more = message["more_body"]
         self.begun.append(scope["path"])
         await self.go_on.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -187,6 +200,23 @@ class Line:
         return asyncio.ensure_future(
             self.gate({"type": "http", "method": method, "path": name, "headers": []}, receive, send)
         )
+
+    def send(self, name, *, method="PUT"):
+        """One whose body comes in pieces, when they are put into the queue that is returned; None hangs up."""
+        self.answers[name] = []
+        pieces = asyncio.Queue()
+
+        async def receive():
+            piece = await pieces.get()
+            if piece is None:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": piece, "more_body": piece != LAST}
+
+        async def send(message):
+            self.answers[name].append(message)
+
+        scope = {"type": "http", "method": method, "path": name, "headers": []}
+        return asyncio.ensure_future(self.gate(scope, receive, send)), pieces
 
     async def settle(self):
         for _ in range(20):
@@ -308,6 +338,163 @@ def test_a_turn_is_given_back_by_work_that_breaks():
         return [type(outcome) for outcome in outcomes]
 
     assert asyncio.run(story()) == [ValueError, ValueError]
+
+
+def statuses_of(line):
+    return {name: answer[0]["status"] for name, answer in line.answers.items() if answer}
+
+
+def test_whoever_hangs_up_in_mid_body_does_not_wait_in_line():
+    async def story():
+        line = Line(at_once=1)
+        first = line.enter("first")
+        await line.settle()
+        cut, pieces = line.send("cut")
+        pieces.put_nowait(bytes(100))
+        pieces.put_nowait(None)
+        await asyncio.wait_for(cut, timeout=20)
+        line.go_on.set()
+        await first
+        return line.begun, statuses_of(line)
+
+    assert asyncio.run(story()) == (["first"], {"first": 200})
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_what_comes_of_all_bodies_together_is_bounded_and_the_next_bytes_are_refused(method):
+    async def story():
+        line = Line(at_once=9, held_bytes=1000)
+        sent = {name: line.send(name, method=method) for name in "abcd"}
+        for _, pieces in sent.values():
+            pieces.put_nowait(bytes(300))
+            await line.settle()
+        sent["d"][1].put_nowait(LAST)
+        await sent["d"][0]
+        early = statuses_of(line)
+        line.go_on.set()
+        for name in "abc":
+            sent[name][1].put_nowait(LAST)
+            await sent[name][0]
+        return early, code_of(line.answers["d"]), statuses_of(line)
+
+    assert asyncio.run(story()) == ({"d": 503}, "busy", {"a": 200, "b": 200, "c": 200, "d": 503})
+
+
+@pytest.mark.parametrize("ends", ["answered", "hangs up", "breaks off", "is refused"])
+def test_room_for_a_body_is_free_again_when_the_request_has_ended(ends):
+    async def story():
+        pause_seconds = 0.02 if ends == "breaks off" else 20
+        line = Line(at_once=1, held_bytes=1000)
+        line.gate.limits = replace(line.gate.limits, pause_seconds=pause_seconds)
+        line.go_on.set()
+        first, pieces = line.send("first")
+        pieces.put_nowait(bytes(900))
+        match ends:
+            case "answered":
+                pieces.put_nowait(LAST)
+            case "hangs up":
+                pieces.put_nowait(None)
+            case "is refused":
+                pieces.put_nowait(bytes(900))
+                pieces.put_nowait(LAST)
+        await asyncio.wait_for(first, timeout=20)
+        await line.enter("next", sent=bytes(1000))
+        return line.answers["next"][0]["status"]
+
+    assert asyncio.run(story()) == 200
+
+
+def test_room_is_free_again_before_the_answer_is_read():
+    async def story():
+        line, reads = Line(at_once=9, held_bytes=1000), asyncio.Event()
+        line.go_on.set()
+        unread = line.enter("unread", sent=bytes(900), reads=reads)
+        await line.settle()
+        await line.enter("next", sent=bytes(900))
+        reads.set()
+        await unread
+        return statuses_of(line)
+
+    assert asyncio.run(story()) == {"unread": 200, "next": 200}
+
+
+def test_whoever_has_been_sending_for_long_gives_way_where_there_is_no_more_room():
+    async def story():
+        line = Line(at_once=1, held_bytes=1000, gives_way_seconds=0)
+        line.go_on.set()
+        slow = [line.send(name) for name in ["first", "second"]]
+        for _, pieces in slow:
+            pieces.put_nowait(bytes(400))
+            await line.settle()
+        await line.enter("whole", sent=bytes(500))
+        await line.settle()
+        early, why = statuses_of(line), code_of(line.answers["first"])
+        for _, pieces in slow:
+            pieces.put_nowait(LAST)
+        await asyncio.gather(*(task for task, _ in slow))
+        return early, why, statuses_of(line)
+
+    early = {"first": 503, "whole": 200}
+    assert asyncio.run(story()) == (early, "busy", early | {"second": 200})
+
+
+def test_what_has_come_whole_gives_way_to_nobody():
+    async def story():
+        line = Line(at_once=1, held_bytes=1000, gives_way_seconds=0)
+        tasks = [line.enter(name, sent=bytes(400)) for name in ["worked on", "in line"]]
+        await line.settle()
+        await line.enter("next", sent=bytes(400))
+        line.go_on.set()
+        await asyncio.gather(*tasks)
+        return statuses_of(line)
+
+    assert asyncio.run(story()) == {"worked on": 200, "in line": 200, "next": 503}
+
+
+def test_a_thousand_recorders_that_send_at_the_same_moment_have_room():
+    assert USUAL.held_bytes > USUAL.line_bytes > 1000 * (240_000 + WAITING_BYTES)
+
+
+@contextmanager
+def half_sent(address, *, how_many, length, sent):
+    """Connections that have sent so much of a body, and stay."""
+    with ExitStack() as stack:
+        lines = []
+        for _ in range(how_many):
+            line = stack.enter_context(socket.create_connection(address, timeout=20))
+            line.sendall(f"PUT {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
+            lines.append(line)
+        for line in lines:
+            line.sendall(bytes(sent))
+        yield lines
+
+
+def answered_among(lines):
+    return select.select(lines, [], [], 0)[0]
+
+
+@pytest.mark.django_db
+def test_of_those_who_send_a_little_and_stay_no_more_are_held_than_there_is_room_for():
+    limits = Limits(body_bytes=2**20, pause_seconds=20, body_seconds=300, held_bytes=2**20)
+    with served(application=Gate(Handler(), limits=limits)) as there:
+        host, _, port = there.partition(":")
+        with half_sent((host, int(port)), how_many=12, length=256_000, sent=250_000) as lines:
+            wait_until(lambda: len(answered_among(lines)) == 8, what="the rest to be refused")
+            refused = answered_among(lines)
+            assert all(line.recv(65536).startswith(b"HTTP/1.1 503 ") for line in refused)
+            for line in set(lines) - set(refused):
+                line.sendall(bytes(6_000))
+                assert line.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.django_db
+def test_those_who_send_a_little_and_stay_keep_nobody_out():
+    limits = Limits(body_bytes=2**20, pause_seconds=20, body_seconds=300, held_bytes=2**20, gives_way_seconds=0)
+    with served(application=Gate(Handler(), limits=limits)) as there:
+        host, _, port = there.partition(":")
+        with half_sent((host, int(port)), how_many=4, length=500_000, sent=250_000):
+            answer = httpx.put(f"http://{there}{PATH}", content=bytes(2**20), timeout=20)
+            assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The gate of the running server, by raw connections."""
 
+import select
 import socket
+from contextlib import ExitStack
 
 import httpx
 
 from tests.journeys.test_call import sign_in, start
+from tests.waiting import wait_until
 
 
 def say(stack, head, *, then=b"", patience=60):
@@ -27,6 +30,29 @@ def test_a_body_that_stops_coming_is_given_up(stack):
     answer = say(stack, head, then=b"a few bytes")
     assert answer.startswith("HTTP/1.1 408")
     assert "body_too_slow" in answer
+
+
+def test_of_large_bodies_that_do_not_end_only_so_many_are_held_and_then_others_get_through(stack):
+    """Of nearly ten megabytes each, fewer than forty have room together."""
+    head = ["PUT /api/audio/sessions/x/chunks/0 HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 10300000", "", ""]
+    piece, answers = bytes(500_000), []
+    with ExitStack() as ends:
+        sending = [ends.enter_context(socket.create_connection(("127.0.0.1", stack.port), 60)) for _ in range(45)]
+        for line in sending:
+            line.sendall("\r\n".join(head).encode())
+        # In turns, so that none of them pauses for long.
+        for _ in range(20):
+            for line in sending:
+                line.sendall(piece)
+            answered = select.select(sending, [], [], 0)[0]
+            answers += [line.recv(12) for line in answered]
+            sending = [line for line in sending if line not in answered]
+        if not answers:
+            [line, *_] = wait_until(lambda: select.select(sending, [], [], 0)[0], what="one to be refused")
+            answers.append(line.recv(12))
+        assert b"HTTP/1.1 503" in answers
+        assert len(sending) > 30
+    assert start(stack.client("demo-agent"))["id"]
 
 
 def test_what_another_sites_page_sends_with_our_cookie_is_refused(stack):
