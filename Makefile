@@ -22,7 +22,7 @@ BROWSER := browser/node_modules/.package-lock.json
 # The same of what is only measured beside ours.
 TUS := benchmarks/tus/node_modules/.package-lock.json
 
-.PHONY: help run install install-dev test test-full chromium screenshots bench check audit format evaluate lock clean
+.PHONY: help run install install-dev models test test-full chromium screenshots bench check audit format evaluate lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

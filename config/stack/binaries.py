@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Mapping
@@ -17,8 +18,9 @@ class Kind:
     """What a server must be to serve us.
 
     `variable` names the one that somebody else runs. `packaged` are paths inside the Python package
-    `package`, best first; without a package they are among the environment's scripts. `lacks` says in a few
-    words what a program misses.
+    `package`, best first; without a package they are among the environment's scripts. `cure` says where one is to be
+    had when there is none, and `needs` what the packaged one takes from the system, for when it is there and does not
+    run. `lacks` says in a few words what a program misses.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Kind:
     packaged: tuple[str, ...]
     cure: str
     lacks: Callable[[Path], str | None] = lambda binary: None
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def resolve(
         return second_best
     reasons = "".join(f" ({reason.removeprefix('passed over: ')})" for reason in passed_over)
     oldest = ".".join(map(str, kind.oldest))
-    raise Failure(f"No {kind.title} ≥ {oldest} was found{reasons}. {kind.cure}, or set {kind.variable}.")
+    cure = kind.needs if ours and kind.needs else kind.cure
+    raise Failure(f"No {kind.title} ≥ {oldest} was found{reasons}. {cure}, or set {kind.variable}.")
 
 
 def examine(kind: Kind, path: Path) -> Binary | str:
@@ -92,7 +96,9 @@ def examine(kind: Kind, path: Path) -> Binary | str:
     try:
         number = re.search(r"\d+(\.\d+)*", output_of(path, "--version"))
     except subprocess.CalledProcessError as failed:
-        return f"does not run ({failed.stderr.strip() or failed})"
+        is_foreign = failed.returncode == -signal.SIGILL
+        why = "it uses an instruction that this processor does not have" if is_foreign else failed.stderr.strip()
+        return f"does not run ({why or failed})"
     except (OSError, subprocess.TimeoutExpired) as failed:
         return f"does not run ({failed})"
     if not number:

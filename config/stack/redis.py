@@ -15,10 +15,10 @@ from config.stack.binaries import Binary, Kind
 from config.stack.place import Place, write_private
 from config.stack.processes import Program
 from config.stack.readiness import NotYet, Server
+from config.stack.supported import brings_redis
 
 _PYTHON = ".".join(map(str, sys.version_info[:2]))
-# As in pyproject.toml: nowhere else is there a package that brings one.
-_PACKAGED = sys.platform == "linux" and platform.machine() == "x86_64" and _PYTHON in {"3.11", "3.12"}
+_PACKAGED = brings_redis(sys.version_info[:2], sys.platform, platform.machine())
 _CURE = "`apt-get install redis-server` or `brew install redis` installs one"
 DURABLE = Kind(
     name="redis",

@@ -107,6 +107,24 @@ def test_an_unfit_program_is_refused_with_its_reason_and_a_cure(
     assert kind.variable in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        ("echo 'libcurl.so.4: cannot open shared object file' >&2; exit 127", "libcurl.so.4: cannot open"),
+        ("kill -ILL $$", "an instruction that this processor does not have"),
+    ],
+)
+def test_nobody_is_told_to_install_the_package_that_is_there_and_does_not_run(
+    tmp_path: Path, says: str, reason: str
+) -> None:
+    ours = program(tmp_path, "mongod", says)
+    with pytest.raises(Failure, match=reason) as refused:
+        resolve(mongodb.KIND, {"PATH": ""}, packaged=lambda kind: [ours])
+    told = str(refused.value)
+    assert "pip install" not in told
+    assert all(need in told for need in ("libcurl4", "libssl3", "AVX", mongodb.KIND.variable))
+
+
 @pytest.mark.parametrize("kind", [postgresql.KIND, mongodb.KIND, redis.DURABLE, redis.CACHE, objects.KIND])
 def test_every_server_comes_as_a_python_package(kind: Kind) -> None:
     found = resolve(kind, {"PATH": ""}, packaged=in_package)
