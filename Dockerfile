@@ -2,7 +2,7 @@
 # (docker-compose.yml). It holds no server and no secret, and asks nobody for a model: those come in Python packages.
 
 # The Python that the tests run on. A digest behind the tag (`…@sha256:…`) pins it against a tag that is moved.
-FROM python:3.11.14-slim-bookworm AS base
+FROM python:3.11.15-slim-bookworm AS base
 
 
 # --- What is needed to build, and does not reach the image ---

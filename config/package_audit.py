@@ -3,9 +3,12 @@
 Of the locks, by version and digest, and not of what happens to be installed. It needs a network, so it is no part of
 the tests, whose outcome for the same code is not to change because somebody published an advisory. It ends with 0 when
 nothing is known, 1 with what is, and 2 when a database of advisories could not be asked: then nothing was found out.
+
+Into images of containers it does not look; it names them, for what does (docs/security.md).
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +57,7 @@ def main() -> int:
         found += theirs
     for line in (*map(str, found), *missed):
         print(f"  {line}")
+    print(f"Images of containers were not looked into: {', '.join(images())}")
     return 1 if found else 2 if missed else 0
 
 
@@ -84,6 +88,13 @@ def browser_packages() -> list[Finding]:
         return list(_of_browser(answer["vulnerabilities"]))
     except ValueError:
         raise NotAsked("npm answered with something else than JSON.") from None
+
+
+def images() -> list[str]:
+    """What docker-compose.yml and the Dockerfile take from others, by tag."""
+    named = re.findall(r"^ +image: (\S+)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    named += re.findall(r"^FROM (\S+:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    return sorted({image for image in named if not image.startswith("earshot")})
 
 
 def _of_python(packages: Iterable[Mapping[str, Any]]) -> Iterable[Finding]:

@@ -6,6 +6,7 @@ import pytest
 
 from config import package_audit
 from config.package_audit import Finding, NotAsked
+from tests.composition import SERVICES, instructions
 
 
 @pytest.fixture
@@ -50,6 +51,12 @@ def test_a_hole_in_a_package_of_python_is_told_with_its_cure():
         {"name": "redis", "version": "5", "vulns": []},
     ]
     assert list(map(str, package_audit._of_python(packages))) == ["django 4.2: PYSEC-1 (mended in 4.2.1, 5.0)"]
+
+
+def test_every_image_of_others_is_named_as_one_that_was_not_looked_into():
+    theirs = {service["image"] for service in SERVICES.values() if not service["image"].startswith("earshot")}
+    (python,) = [words.split()[0] for name, words in instructions() if name == "FROM" and ":" in words]
+    assert package_audit.images() == sorted(theirs | {python})
 
 
 def test_what_is_accepted_has_a_reason():
