@@ -93,53 +93,173 @@ def test_the_cache_forgets_what_is_used_least_and_keeps_no_file(secrets, tmp_pat
         assert (settings["maxmemory-policy"], settings["appendonly"], settings["save"]) == ("allkeys-lru", "no", "")
 
 
-@pytest.mark.skipif(shutil.which("wget") is None, reason="the container's check is made by wget")
-def test_the_object_store_takes_what_is_signed_with_its_keys_alone(secrets, tmp_path):
-    port = free_port()
-    (tmp_path / "objects").mkdir()
-    places = {
-        "/run/secrets/": f"{secrets}/",
-        "--addr :9000": f"--addr 127.0.0.1:{port}",
-        "127.0.0.1:9000": f"127.0.0.1:{port}",
-        " /objects": f" {tmp_path}/objects",
-    }
+class ObjectStore:
+    """The service `objects`, and a client of it with its own secret or another."""
 
-    def client(secret):
+    def __init__(self, secrets, directory):
+        self.secrets, self.directory, self.port = secrets, directory, free_port()
+
+    def started(self):
+        self.directory.mkdir()
+        places = {
+            "/run/secrets/": f"{self.secrets}/",
+            "--addr :9000": f"--addr 127.0.0.1:{self.port}",
+            "127.0.0.1:9000": f"127.0.0.1:{self.port}",
+            " /objects": f" {self.directory}",
+        }
+        return started("objects", places)
+
+    def client(self, secret=None):
         return boto3.client(
             "s3",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            aws_access_key_id=(secrets / "s3-access-key").read_text().strip(),
-            aws_secret_access_key=secret,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id=(self.secrets / "s3-access-key").read_text().strip(),
+            aws_secret_access_key=secret or (self.secrets / "s3-secret-key").read_text().strip(),
             region_name="us-east-1",
             config=Config(s3={"addressing_style": "path"}),
         )
 
-    with started("objects", places):
-        store = client((secrets / "s3-secret-key").read_text().strip())
+
+needs_wget = pytest.mark.skipif(shutil.which("wget") is None, reason="the container's check is made by wget")
+
+
+@needs_wget
+def test_the_object_store_takes_what_is_signed_with_its_keys_alone(secrets, tmp_path):
+    objects = ObjectStore(secrets, tmp_path / "objects")
+    with objects.started():
+        store = objects.client()
         store.create_bucket(Bucket="recordings")
         store.put_object(Bucket="recordings", Key="one/two", Body=b"sound")
         assert store.get_object(Bucket="recordings", Key="one/two")["Body"].read() == b"sound"
         with pytest.raises(ClientError):
-            client("another").get_object(Bucket="recordings", Key="one/two")
-        assert_the_archive_is_copied_and_back(store, port, secrets, tmp_path / "copy")
+            objects.client("another").get_object(Bucket="recordings", Key="one/two")
 
 
-def assert_the_archive_is_copied_and_back(store, port, secrets, copy):
-    archive = filled(SERVICES["archive"])
-    variables = {**archive["environment"], "RCLONE_CONFIG_ARCHIVE_ENDPOINT": f"http://127.0.0.1:{port}", "PATH": PATH}
-    entry = [word.replace("/run/secrets/", f"{secrets}/") for word in archive["entrypoint"]]
+class Archive:
+    """The archive's bucket in the service `objects`, and the service that copies it, run as Docker would."""
 
-    def synced(*words):
-        here = [word.replace("/backups", str(copy)) for word in words]
-        subprocess.run([*entry, *here], env=variables, check=True, timeout=60)
+    ROOT, ENTRY, PERSON = "keyring/root", "ledger/1/first", "keyring/people/ab12"
 
-    store.create_bucket(Bucket="earshot-archive")
-    store.put_object(Bucket="earshot-archive", Key="keyring/root", Body=b"a secret of 32 bytes")
-    synced(*archive["command"])
-    assert (copy / "keyring" / "root").read_bytes() == b"a secret of 32 bytes"
-    store.put_object(Bucket="earshot-archive", Key="keyring/root", Body=b"destroyed")
-    synced(*archive["command"])
-    assert (copy / "keyring" / "root").read_bytes() == b"destroyed"
-    store.delete_object(Bucket="earshot-archive", Key="keyring/root")
-    synced(archive["command"][1], archive["command"][0])
-    assert store.get_object(Bucket="earshot-archive", Key="keyring/root")["Body"].read() == b"destroyed"
+    def __init__(self, objects, copy):
+        self.objects, self.store, self.copy = objects, objects.client(), copy
+        self.bucket = filled(SERVICES["archive"]["environment"])["EARSHOT_ARCHIVE_BUCKET"]
+
+    def begin(self, root=b"r" * 32):
+        self.store.create_bucket(Bucket=self.bucket)
+        self.put(self.ROOT, root)
+
+    def put(self, name, content):
+        self.store.put_object(Bucket=self.bucket, Key=name, Body=content)
+
+    def erase(self, name):
+        self.store.delete_object(Bucket=self.bucket, Key=name)
+
+    def lose(self):
+        """As with the volume: what is prepared afterwards finds an empty bucket."""
+        for name in self.there():
+            self.erase(name)
+
+    def there(self):
+        found = self.store.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        names = [one["Key"] for one in found]
+        return {name: self.store.get_object(Bucket=self.bucket, Key=name)["Body"].read() for name in names}
+
+    def copied(self):
+        return {str(file.relative_to(self.copy)): file.read_bytes() for file in self.copy.rglob("*") if file.is_file()}
+
+    def run(self, *words, **variables):
+        service = filled(SERVICES["archive"])
+        said = {**service["environment"], "RCLONE_CONFIG_ARCHIVE_ENDPOINT": f"http://127.0.0.1:{self.objects.port}"}
+        said = {name: self._here(value) for name, value in {**said, **variables, "PATH": PATH}.items()}
+        command = [self._here(word) for word in [*service["entrypoint"], *(words or service["command"])]]
+        return subprocess.run(command, env=said, capture_output=True, text=True, timeout=120, check=False)
+
+    def keep(self):
+        kept = self.run()
+        assert kept.returncode == 0, kept.stderr
+
+    def refuses(self, *words, **variables):
+        """The sentence for people with which it ends, once it is certain that it changed nothing."""
+        before = self.copied(), self.there()
+        refused = self.run(*words, **variables)
+        assert refused.returncode != 0
+        assert (self.copied(), self.there()) == before
+        return refused.stderr.splitlines()[-1]
+
+    def _here(self, word):
+        (script,) = [one for one in SERVICES["archive"]["volumes"] if one.endswith(":/copy.sh:ro")]
+        places = {
+            "/run/secrets/": f"{self.objects.secrets}/",
+            "/copy.sh": str(ROOT / script.split(":")[0]),
+            "/backups": str(self.copy),
+        }
+        for place, ours in places.items():
+            word = word.replace(place, ours)
+        return word
+
+
+@pytest.fixture
+def archive(secrets, tmp_path):
+    objects = ObjectStore(secrets, tmp_path / "objects")
+    with objects.started():
+        yield Archive(objects, tmp_path / "copy")
+
+
+@needs_wget
+def test_the_copy_follows_the_archive_and_takes_nothing_back_from_the_ledger(archive):
+    archive.begin()
+    archive.put(archive.ENTRY, b"{}")
+    archive.put(archive.PERSON, b"k" * 32)
+    archive.put("metrics/days/one", b"figures")
+    archive.keep()
+    assert archive.copied() == archive.there()
+    # A key that is destroyed is so in the copy too, and a day of figures that is erased is not kept there.
+    archive.put(archive.PERSON, b"destroyed")
+    archive.put("ledger/1/second", b"{}")
+    archive.erase("metrics/days/one")
+    archive.put("metrics/days/two", b"figures")
+    archive.keep()
+    assert archive.copied() == archive.there()
+    assert archive.copied()[archive.PERSON] == b"destroyed"
+    archive.erase(archive.ENTRY)
+    assert "lacks what its copy has" in archive.refuses()
+
+
+@needs_wget
+def test_an_archive_that_was_lost_leaves_its_copy_as_it_is(archive):
+    archive.begin()
+    archive.put(archive.ENTRY, b"{}")
+    archive.keep()
+    archive.lose()
+    assert "it is lost" in archive.refuses()
+    # Begun anew by somebody who did not see it.
+    archive.put(archive.ROOT, b"s" * 32)
+    assert "begun anew" in archive.refuses()
+    assert archive.copied()[archive.ENTRY] == b"{}"
+
+
+@needs_wget
+def test_an_archive_that_is_away_leaves_its_copy_as_it_is(archive):
+    archive.begin()
+    archive.keep()
+    away = {"RCLONE_CONFIG_ARCHIVE_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    assert "was not reached" in archive.refuses(**away)
+
+
+@needs_wget
+def test_the_archive_is_brought_back_and_nothing_in_it_is_written_over(archive):
+    archive.begin()
+    archive.put(archive.ENTRY, b"{}")
+    archive.put(archive.PERSON, b"k" * 32)
+    archive.keep()
+    archive.put(archive.PERSON, b"destroyed")
+    archive.erase(archive.ENTRY)
+    assert archive.run("bring-back").returncode == 0
+    assert archive.there() == {archive.ROOT: b"r" * 32, archive.ENTRY: b"{}", archive.PERSON: b"destroyed"}
+    archive.lose()
+    assert archive.run("bring-back").returncode == 0
+    assert archive.there() == archive.copied()
+    archive.put(archive.ROOT, b"s" * 32)
+    assert "a root secret of its own" in archive.refuses("bring-back")
+    (archive.copy / archive.ROOT).unlink()
+    assert "it is none" in archive.refuses("bring-back")
