@@ -20,11 +20,21 @@ class Instead(dict):
     """A mapping that stands in the place of the one it is laid over, and is not merged with it: `!override`."""
 
 
+class InsteadOfList(list):
+    """The same of a list."""
+
+
 class _Loader(yaml.SafeLoader):
     pass
 
 
-_Loader.add_constructor("!override", lambda loader, node: Instead(loader.construct_mapping(node, deep=True)))
+def _instead(loader, node):
+    if isinstance(node, yaml.SequenceNode):
+        return InsteadOfList(loader.construct_sequence(node, deep=True))
+    return Instead(loader.construct_mapping(node, deep=True))
+
+
+_Loader.add_constructor("!override", _instead)
 
 
 def laid_over(under, text):
@@ -34,7 +44,7 @@ def laid_over(under, text):
 
 def _merged(under, over):
     if not (isinstance(under, dict) and isinstance(over, dict)) or isinstance(over, Instead):
-        assert not (isinstance(under, list) and under), over
+        assert not (isinstance(under, list) and under) or isinstance(over, InsteadOfList), over
         return over
     return under | {name: _merged(under[name], one) if name in under else one for name, one in over.items()}
 

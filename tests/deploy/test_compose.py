@@ -128,7 +128,23 @@ def test_a_service_may_do_no_more_than_it_has_to(name):
 
 def test_only_the_proxy_is_reached_from_outside_and_grafana_from_this_machine():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"proxy": ["80:80", "443:443", "443:443/udp"], "grafana": ["127.0.0.1:3000:3000"]}
+    # By IPv4: over IPv6 everybody would come from the network's own address, which is believed.
+    assert published == {
+        "proxy": ["0.0.0.0:80:80", "0.0.0.0:443:443", "0.0.0.0:443:443/udp"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
+    assert not [name for name, network in COMPOSE["networks"].items() if "enable_ipv6" in network]
+
+
+def test_our_image_is_built_once_and_pulled_from_nowhere():
+    assert [name for name, service in of_ours().items() if "build" in service] == ["migrate"]
+    assert {service["pull_policy"] for name, service in of_ours().items() if name != "migrate"} == {"never"}
+
+
+def test_what_fetches_models_from_strangers_is_given_no_secret():
+    models = SERVICES["models"]
+    assert (models["secrets"], models["env_file"], models["networks"]) == ([], [], ["outside"])
+    assert set(models["environment"]) == {"EARSHOT_WHISPER_MODEL", "HF_ENDPOINT"}
 
 
 def test_stores_are_on_a_network_without_a_way_out():
@@ -167,6 +183,56 @@ def test_with_stores_elsewhere_none_is_started_or_waited_for_and_everything_gets
         assert "stores" in services[name]["networks"], name
 
 
+def asks_for_objects(service):
+    return any(re.search(r"(S3|ARCHIVE)_ENDPOINT", variable) for variable in service.get("environment", {}))
+
+
+def has_a_way_out(composed, name):
+    networks = composed["services"][name]["networks"]
+    return any(not (composed["networks"][network] or {}).get("internal") for network in networks)
+
+
+@pytest.mark.parametrize("overlay", ["external-objects.yml", "external-stores.yml"])
+def test_with_objects_elsewhere_everything_that_asks_for_them_has_a_way_out(overlay):
+    composed = laid_over(COMPOSE, (ROOT / "deploy" / overlay).read_text())
+    asking = {name for name, service in composed["services"].items() if asks_for_objects(service)}
+    assert asking == of_ours().keys() - {"models"} | {"backup", "archive"}
+    assert not [name for name in asking if not has_a_way_out(composed, name)]
+    assert composed["services"]["objects"]["profiles"] == ["unused"]
+    assert not [name for name in asking if "objects" in (composed["services"][name].get("depends_on") or {})]
+
+
+def test_with_objects_elsewhere_the_databases_stay_where_they_are():
+    composed = laid_over(COMPOSE, (ROOT / "deploy" / "external-objects.yml").read_text())
+    assert composed["networks"]["stores"] == {"internal": True}
+    for name in STORES - {"objects"}:
+        assert composed["services"][name] == SERVICES[name], name
+    waited_for = SERVICES["migrate"]["depends_on"]
+    left = {name: how for name, how in waited_for.items() if name != "objects"}
+    assert composed["services"]["migrate"]["depends_on"] == left
+
+
+def test_the_archives_copy_is_made_where_earshot_has_its_archive():
+    elsewhere = {
+        "EARSHOT_ARCHIVE_ENDPOINT": "https://archive.example.com",
+        "EARSHOT_ARCHIVE_REGION": "eu-1",
+        "EARSHOT_ARCHIVE_BUCKET": "kept",
+    }
+    said = filled(
+        SERVICES["archive"]["environment"], {**VARIABLES, "S3_ENDPOINT": "https://s3.example.com", **elsewhere}
+    )
+    assert said["RCLONE_CONFIG_ARCHIVE_ENDPOINT"] == "https://archive.example.com"
+    assert (said["RCLONE_CONFIG_ARCHIVE_REGION"], said["EARSHOT_ARCHIVE_BUCKET"]) == ("eu-1", "kept")
+    beside = filled(SERVICES["archive"]["environment"], {**VARIABLES, "S3_ENDPOINT": "https://s3.example.com"})
+    assert beside["RCLONE_CONFIG_ARCHIVE_ENDPOINT"] == "https://s3.example.com"
+    alone = filled(SERVICES["archive"]["environment"])
+    ours = filled(COMPOSE["x-application"]["environment"])
+    assert alone["RCLONE_CONFIG_ARCHIVE_ENDPOINT"] == ours["EARSHOT_S3_ENDPOINT"]
+    assert (
+        f"| `EARSHOT_ARCHIVE_BUCKET` | `{alone['EARSHOT_ARCHIVE_BUCKET']}` |" in (ROOT / "docs/settings.md").read_text()
+    )
+
+
 def test_what_the_docs_lay_over_it_is_of_services_that_there_are():
     texts = [page.read_text() for page in (ROOT / "docs").glob("*.md")]
     blocks = [
@@ -194,7 +260,7 @@ def test_a_backup_is_made_by_an_image_of_its_own_when_somebody_asks():
 def test_every_setting_is_one_that_there_is():
     known = DOCUMENTED | {f"{name}_FILE" for name in SECRET}
     for name, service in of_ours().items():
-        assert set(service["environment"]) - {"TMPDIR"} <= known, name
+        assert set(service["environment"]) - {"TMPDIR", "HF_ENDPOINT"} <= known, name
     assert names_in(ROOT / "deploy" / "example.env") <= DOCUMENTED
     assert known >= SECRET
 
