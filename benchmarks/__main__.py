@@ -6,16 +6,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from django.core.management import call_command
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks import report, suites
+from benchmarks import progress, report, suites
 from benchmarks.measuring import WrongAnswer
 from benchmarks.rows import Measured
 from benchmarks.scales import Run, Scale, ScaleName
@@ -44,38 +42,35 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
 def measure(
     names: Sequence[str], scale: Scale, console: Console, *, json: Path | None = None, markdown: Path | None = None
 ) -> int:
-    """Run suites one after another, tell their rows, and write them to files where some are named."""
+    """Run suites one after another, and tell their rows. 1 when variants of any came to different answers.
+
+    After each suite the files, where some are named, have all that there is by then.
+    """
     told = report.machine()
     console.print(escape(" · ".join(f"{name} {value}" for name, value in told.items())), "\n", sep="")
     done: list[Measured] = []
     for name in names:
         done.append(Measured(name, SUITES[name]))
-        began = time.monotonic()
-        with _progress(console) as bar:
-            task = bar.add_task(name, total=1.0)
-            tell = partial(_tell, bar, task)
-            try:
-                for row in SUITES[name].measure(Run(scale, tell)):
-                    done[-1].rows.append(row)
-            except WrongAnswer as wrong:
-                console.print(f"[bold red]{escape(name)}: {escape(str(wrong))}")
-                return 1
-        done[-1].seconds = time.monotonic() - began
+        _run(done[-1], scale, console)
         report.show(console, done[-1])
-    if json is not None:
-        report.write(json, told, done)
-    if markdown is not None:
-        markdown.write_text("\n\n".join(report.as_markdown(one) for one in done) + "\n")
-    return 0
+        if json is not None:
+            report.write(json, told, done)
+        if markdown is not None:
+            markdown.write_text("\n\n".join(report.as_markdown(one) for one in done) + "\n")
+    return int(any(one.wrong for one in done))
 
 
-def _tell(bar: Progress, task: TaskID, what: str, share: float) -> None:
-    bar.update(task, description=what, completed=share)
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True)
+def _run(measured: Measured, scale: Scale, console: Console) -> None:
+    """With a wrong answer it ends, and the rows before are those there are."""
+    began = time.monotonic()
+    with progress.shown(console, measured.name) as shown:
+        try:
+            for row in measured.suite.measure(Run(scale, shown.doing)):
+                measured.rows.append(row)
+                shown.has(row)
+        except WrongAnswer as wrong:
+            measured.wrong = str(wrong)
+    measured.seconds = time.monotonic() - began
 
 
 def _parser() -> argparse.ArgumentParser:

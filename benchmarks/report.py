@@ -63,6 +63,8 @@ def show(console: Console, measured: Measured) -> None:
     for line in _notes(measured.rows):
         console.print(f"  {escape(line)}")
     console.print(f"  measured within {measured.seconds:.0f} s")
+    if measured.wrong:
+        console.print(f"[bold red]{escape(measured.name)}: {escape(measured.wrong)}", soft_wrap=True)
     console.print()
 
 
@@ -76,7 +78,8 @@ def as_markdown(measured: Measured) -> str:
         figures = " | ".join(_figure(one, row.unit) for one in (row.ours, row.baseline, row.floor))
         targets = "; ".join(_target(target) for target in row.targets)
         lines.append(f"| {row.what} | {figures} | {targets} | {row.verdict} |")
-    return "\n".join([*lines, "", *(f"* {line}" for line in _notes(measured.rows))])
+    notes = [*_notes(measured.rows), *([f"a wrong answer ended it: {measured.wrong}"] if measured.wrong else [])]
+    return "\n".join([*lines, "", *(f"* {line}" for line in notes)])
 
 
 def write(path: Path, told: Mapping[str, Any], suites: Sequence[Measured]) -> None:
@@ -89,6 +92,7 @@ def write(path: Path, told: Mapping[str, Any], suites: Sequence[Measured]) -> No
                 "baseline": measured.suite.baseline,
                 "floor": measured.suite.floor,
                 "seconds": round(measured.seconds, 1),
+                "wrong": measured.wrong,
                 "rows": [{**asdict(row), "verdict": row.verdict} for row in measured.rows],
             }
             for measured in suites

@@ -56,12 +56,16 @@ class Suite:
 
 @dataclass(slots=True)
 class Measured:
-    """A suite by its name, with the rows that have come of it so far, and how long they took."""
+    """A suite by its name, with the rows that have come of it so far, and how long they took.
+
+    `wrong` says what came to a wrong answer, after which nothing more was measured of it.
+    """
 
     name: str
     suite: Suite
     rows: list[Row] = field(default_factory=list)
     seconds: float = 0.0
+    wrong: str = ""
 
 
 def faster(ours: Figures, baseline: Figures, *, least: float) -> Target:
