@@ -58,7 +58,9 @@ def measure(run: Run) -> Iterator[Row]:
         content = _content(session)
         ours = stack.enter_context(shipped(())).url.replace("http", "ws")
         port = free_port()
-        server = ("-m", "uvicorn", "benchmarks.live_served:application", "--no-access-log", "--port", str(port))
+        # By itself it waits for sockets that nobody reads any more, for ever.
+        ends = ("--timeout-graceful-shutdown", "1")
+        server = ("-m", "uvicorn", "benchmarks.live_served:application", "--no-access-log", "--port", str(port), *ends)
         stack.enter_context(running(server, is_ready=partial(listens, port)))
         worker = stack.enter_context(beside(("-m", "benchmarks.live_sender")))
 
@@ -126,15 +128,16 @@ def _session_event(run: Run, ways: Mapping[str, _Way], count: int) -> Row:
     step = run.telling(what)
     taken: dict[str, list[list[float]]] = {name: [] for name in ways}
     order = list(ways)
-    for number in range(WARMING + times):
+    warming = min(WARMING, times)
+    for number in range(warming + times):
         turn = number % len(order)
         for name in order[turn:] + order[:turn]:
             taken[name].append(ways[name].once())
-        step((number + 1) / (WARMING + times))
+        step((number + 1) / (warming + times))
     if any(_told(way) != _told(ways[_OURS]) for way in ways.values()):
         raise WrongAnswer("Not all ways have told the same of the chunk.")
-    each = {name: figures([one for at_all in all_of[WARMING:] for one in at_all]) for name, all_of in taken.items()}
-    last = figures([max(at_all) for at_all in taken[_OURS][WARMING:]])
+    each = {name: figures([one for at_all in all_of[warming:] for one in at_all]) for name, all_of in taken.items()}
+    last = figures([max(at_all) for at_all in taken[_OURS][warming:]])
     kilobytes = len(ways[_OURS].watchers.text) / 1000
     return Row(
         what,
@@ -163,7 +166,8 @@ def _board_event(run: Run, way: _Way) -> Row:
     for number in range(times + 1):
         taken += way.once()
         step(number / times)
-        time.sleep(_BOARD_PAUSE_SECONDS)
+        if number < times:
+            time.sleep(_BOARD_PAUSE_SECONDS)
     if orjson.loads(way.watchers.text)["type"] != "cards":
         raise WrongAnswer(f"The board's socket was told something else: {way.watchers.text[:200]}")
     return Row(what, "ms", figures(taken[1:]), note="the call is read again, with the watcher's own rights and filters")

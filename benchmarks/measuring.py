@@ -64,10 +64,13 @@ def per_second(figures: Figures, count: int) -> Figures:
 def alternate(
     variants: Mapping[str, Variant], *, repetitions: int, step: Callable[[float], None], warming: int = WARMING
 ) -> dict[str, Figures]:
-    """Milliseconds of each variant. `step` is told how much is done, 0 to 1. Raises WrongAnswer."""
+    """Milliseconds of each variant. `step` is told how much is done, 0 to 1. Raises WrongAnswer.
+
+    Whoever measures only a few times does not warm for longer than that either.
+    """
     check_answers(variants)
     for variant in variants.values():
-        for _ in range(warming):
+        for _ in range(min(warming, repetitions // 2)):
             variant.run(variant.prepare())
     samples: dict[str, list[float]] = {name: [] for name in variants}
     order = list(variants)

@@ -64,15 +64,78 @@ def test_slowness_fails_no_run(db, printed, monkeypatch):
     assert "MISS" in printed.file.getvalue()
 
 
-def test_a_wrong_answer_fails_the_run(db, printed, monkeypatch):
-    def differ(run):
-        yield Row("a thing", "ms", alternate(differing, repetitions=1, step=lambda done: None)["ours"])
-
+def differ(run):
     differing = {"ours": Variant(run=lambda given: 1), "the usual way": Variant(run=lambda given: 2)}
+    yield Row("a thing that is right", "ms", figures([1.0]))
+    yield Row("a thing", "ms", alternate(differing, repetitions=1, step=lambda done: None)["ours"])
+
+
+def test_a_wrong_answer_fails_the_run(db, printed, monkeypatch):
     monkeypatch.setattr(command, "SUITES", {"some": Suite("Some things", "", "", differ)})
 
     assert command.measure(["some"], Scale("tiny"), printed) == 1
     assert "the usual way comes to something else than ours: 2, not 1" in printed.file.getvalue()
+
+
+def test_a_wrong_answer_takes_nothing_from_the_other_suites(db, printed, monkeypatch, tmp_path):
+    right = suite_of(Row("another thing", "ms", figures([1.0])))
+    suites = {"before": right, "wrong": Suite("Some things", "", "", differ), "after": right}
+    monkeypatch.setattr(command, "SUITES", suites)
+    json_file, table = tmp_path / "figures.json", tmp_path / "figures.md"
+
+    status = command.measure(list(suites), Scale("tiny"), printed, json=json_file, markdown=table)
+
+    assert status == 1
+    told = {suite["name"]: suite for suite in json.loads(json_file.read_text())["suites"]}
+    assert [[row["what"] for row in suite["rows"]] for suite in told.values()] == [
+        ["another thing"],
+        ["a thing that is right"],
+        ["another thing"],
+    ]
+    assert told["wrong"]["wrong"] == "the usual way comes to something else than ours: 2, not 1."
+    assert told["before"]["wrong"] == told["after"]["wrong"] == ""
+    assert table.read_text().count("| another thing |") == 2
+
+
+def test_what_is_measured_is_in_the_files_when_a_later_suite_breaks_off(db, printed, monkeypatch, tmp_path):
+    def end(run):
+        raise KeyboardInterrupt
+        yield
+
+    suites = {"done": suite_of(Row("a thing", "ms", figures([1.0]))), "ended": Suite("Some things", "", "", end)}
+    monkeypatch.setattr(command, "SUITES", suites)
+    json_file, table = tmp_path / "figures.json", tmp_path / "figures.md"
+
+    with pytest.raises(KeyboardInterrupt):
+        command.measure(list(suites), Scale("tiny"), printed, json=json_file, markdown=table)
+
+    assert [suite["name"] for suite in json.loads(json_file.read_text())["suites"]] == ["done"]
+    assert "| a thing |" in table.read_text()
+
+
+def test_a_log_has_a_line_for_each_suite_and_row_as_it_comes(db, printed, monkeypatch):
+    seen = []
+
+    def watched(run):
+        seen.append(printed.file.getvalue())
+        yield Row("a thing", "ms", figures([1.0]), targets=(at_most(1.0, 2.0, "ms"),))
+        seen.append(printed.file.getvalue())
+
+    monkeypatch.setattr(command, "SUITES", {"some": Suite("Some things", "", "", watched)})
+
+    command.measure(["some"], Scale("tiny"), printed)
+
+    assert seen[0].endswith("some, 0 s: begun\n")
+    assert seen[1] == seen[0] + "some, 0 s: a thing ok\n"
+
+
+def test_few_repetitions_are_not_warmed_up_for_longer_than_they_take():
+    runs = []
+
+    alternate({"ours": Variant(run=lambda given: runs.append(1) or 1)}, repetitions=2, step=lambda done: None)
+
+    # Its answer is looked at once, it warms up once, and is measured twice.
+    assert len(runs) == 4
 
 
 def test_nothing_at_all_is_no_answer():
