@@ -17,7 +17,7 @@ from django.db import connections
 from benchmarks import boards, empty_view, web
 from benchmarks.boards import Company
 from benchmarks.layouts import history_entry
-from benchmarks.measuring import Variant, WrongAnswer, alternate, check_answers, per_second
+from benchmarks.measuring import WARMING, Variant, WrongAnswer, alternate, check_answers, per_second
 from benchmarks.rows import Row, Suite, at_least, at_most, faster, near
 from benchmarks.scales import Run
 from calls import board, store
@@ -32,6 +32,8 @@ SMALL, USUAL = (1_000, 10_000, 100_000), (1_000, 10_000, 100_000, 1_000_000)
 WRITERS = 16
 # Limit → how many times as fast as the usual way at a million calls.
 LEAST: Mapping[int, float] = {100: 80.0, 20: 150.0, 0: 300.0}
+# Limit → how many calls the smaller board has that the largest may cost hardly more than.
+SMALLER: Mapping[int, int] = {100: USUAL[1], 20: USUAL[0], 0: USUAL[0]}
 CARDS_MOVED = 200
 ADDRESS = "/crm/calls/get-grouped-by-status"
 
@@ -48,7 +50,9 @@ def measure(run: Run) -> Iterator[Row]:
         for limit in LEAST:
             for company in companies:
                 yield _reading(run, company, limit)
-            yield _by_size(run, companies[1 if len(companies) > 2 else 0], companies[-1], limit)
+            smaller = next((one for one in companies if one.calls == SMALLER[limit]), companies[0])
+            yield _by_size(run, smaller, companies[-1], limit)
+            yield _by_size(run, smaller, companies[-1], limit, cold=True)
         yield _over_http(run, companies[-1])
     with boards.database_of_its_own():
         yield from _moving(run, *boards.make_companies([CARDS_MOVED], run.telling(f"{CARDS_MOVED} calls")))
@@ -87,13 +91,23 @@ def _reading(run: Run, company: Company, limit: int) -> Row:
     return Row(what, "ms", ours, baseline, floor, tuple(targets), floor_is="" if limit else "MongoDB PING")
 
 
-def _by_size(run: Run, smaller: Company, larger: Company, limit: int) -> Row:
+def _by_size(run: Run, smaller: Company, larger: Company, limit: int, *, cold: bool = False) -> Row:
+    """Both in turns, each as often after the other; where `cold`, both find what looking through all calls has left."""
     what = f"{_named(limit)}, {larger.calls:,} calls against {smaller.calls:,}"
+    repetitions = run.scale.pick(tiny=2, small=30, usual=200)
+    if cold:
+        what += ", right after all were looked through"
+        repetitions = run.scale.pick(tiny=1, small=6, usual=10)
+
+    def prepare() -> None:
+        if cold:
+            boards.by_lookups(larger, 0)
+
     variants = {
-        name: Variant(_ours(company, limit), answer=lambda _, got: got["summary"]["total_status_groups"])
+        name: Variant(_ours(company, limit), prepare, answer=lambda _, got: got["summary"]["total_status_groups"])
         for name, company in (("larger", larger), ("smaller", smaller))
     }
-    taken = alternate(variants, repetitions=run.scale.pick(tiny=2, small=30, usual=200), step=run.telling(what))
+    taken = alternate(variants, repetitions=repetitions, step=run.telling(what), warming=1 if cold else WARMING)
     ours, baseline = taken["larger"], taken["smaller"]
     return Row(
         what,
@@ -102,6 +116,7 @@ def _by_size(run: Run, smaller: Company, larger: Company, limit: int) -> Row:
         baseline,
         targets=(near(ours, baseline, most=MOST_OVER_SMALLER, of="the smaller"),),
         baseline_is=f"the same with {smaller.calls:,}",
+        note="before each, the baseline's way of counting all calls of the larger one" if cold else "",
     )
 
 
@@ -150,6 +165,7 @@ def _over_http(run: Run, company: Company) -> Row:
 def _moving(run: Run, company: Company) -> Iterator[Row]:
     """Many move cards of one board, which somebody reads all the while."""
     each = run.scale.pick(tiny=2, small=20, usual=50)
+    at_once = run.scale.pick(tiny=4, small=WRITERS, usual=WRITERS)
     entry, numbers = history_entry(datetime.now(UTC), act="moved"), itertools.count(1)
 
     def by_store(call_id: str, status_id: str | None) -> bool:
@@ -167,9 +183,9 @@ def _moving(run: Run, company: Company) -> Iterator[Row]:
     def all_move(move: Move, _given: Any) -> int:
         nonlocal read
         ended = Event()
-        with ThreadPoolExecutor(WRITERS + 1) as pool:
+        with ThreadPoolExecutor(at_once + 1) as pool:
             reader = pool.submit(_read_until, company, ended)
-            writers = [pool.submit(_move_some, move, company, each, next(numbers)) for _ in range(WRITERS)]
+            writers = [pool.submit(_move_some, move, company, each, next(numbers)) for _ in range(at_once)]
             try:
                 done = sum(writer.result() for writer in writers)
             finally:
@@ -181,18 +197,18 @@ def _moving(run: Run, company: Company) -> Iterator[Row]:
         store.reconcile_counters()
 
     def is_exact(_given: None, done: int) -> bool:
-        return done == each * WRITERS and not store.reconcile_counters(mend=False)
+        return done == each * at_once and not store.reconcile_counters(mend=False)
 
     variants = {
         _OURS: Variant(partial(all_move, by_store), prepare, is_exact),
         "by the verb": Variant(partial(all_move, by_board), prepare, is_exact),
-        _BASELINE: Variant(partial(all_move, without), prepare, lambda _, done: done == each * WRITERS),
+        _BASELINE: Variant(partial(all_move, without), prepare, lambda _, done: done == each * at_once),
     }
-    what = f"cards moved by {WRITERS} at once, while the board is read"
+    what = f"cards moved by {at_once} at once, while the board is read"
     repetitions = run.scale.pick(tiny=1, small=4, usual=12)
     taken = alternate(variants, repetitions=repetitions, step=run.telling(what), warming=1)
     check_answers({name: variants[name] for name in (_OURS, "by the verb")})
-    ours, verb, baseline = (per_second(figures, each * WRITERS) for figures in taken.values())
+    ours, verb, baseline = (per_second(figures, each * at_once) for figures in taken.values())
     yield Row(
         what,
         "/s",
