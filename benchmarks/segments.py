@@ -28,6 +28,7 @@ TENANT = 1
 MOST_OF_DETAIL, MOST_OF_ALL, MOST_OF_MEMORY = 0.5, 0.9, 1 / 6
 LEAST_OF_HOUR, LEAST_OF_ERASING = 200.0, 100.0
 _OURS, _BASELINE, _FLOOR = "ours", "hashes", "PING"
+_DETAIL = "lists of detail"
 
 
 def measure(run: Run) -> Iterator[Row]:
@@ -54,7 +55,7 @@ def _writing(run: Run, client: redis.Redis) -> Iterator[Row]:
     for people, who in ((BATCH, f"of {BATCH} people"), (1, "of one person")):
         prepare = partial(_batch, numbers, people)
         variants = {
-            "detail": Variant(partial(_write_detail, client), prepare, lambda given, _: _listed(client, given)),
+            _DETAIL: Variant(partial(_write_detail, client), prepare, lambda given, _: _listed(client, given)),
             _OURS: Variant(
                 lambda given: recent.write(TENANT, given), prepare, lambda given, _: _newest_as_written(given)
             ),
@@ -63,15 +64,7 @@ def _writing(run: Run, client: redis.Redis) -> Iterator[Row]:
         }
         what = f"write {BATCH} segments {who}"
         taken = alternate(variants, repetitions=run.scale.pick(tiny=20, small=500, usual=3000), step=run.telling(what))
-        detail, ours, baseline, floor = (taken[name] for name in ("detail", _OURS, _BASELINE, _FLOOR))
-        yield Row(
-            f"{what}, detail alone",
-            "ms",
-            detail,
-            baseline,
-            floor,
-            (near(detail, baseline, most=MOST_OF_DETAIL, of="baseline"),),
-        )
+        detail, ours, baseline, floor = (taken[name] for name in (_DETAIL, _OURS, _BASELINE, _FLOOR))
         yield Row(
             f"{what}, all that is kept",
             "ms",
@@ -79,6 +72,18 @@ def _writing(run: Run, client: redis.Redis) -> Iterator[Row]:
             baseline,
             floor,
             (near(ours, baseline, most=MOST_OF_ALL, of="baseline"),),
+        )
+        yield Row(
+            f"{what}, beside the least that detail alone can cost",
+            "ms",
+            ours,
+            baseline,
+            detail,
+            floor_is="RPUSH of the same, packed, to lists of this benchmark's own, without sums or deduplication",
+            note=(
+                "Earshot has no way of writing detail alone, and no figure of it to be held to "
+                f"≤ {MOST_OF_DETAIL:g} × baseline; the floor is {detail.median / baseline.median:.2f} × baseline"
+            ),
         )
         client.flushdb(asynchronous=True)
 
@@ -209,6 +214,7 @@ def _write(segments: Sequence[Segment]) -> None:
 
 
 def _write_detail(client: redis.Redis, segments: Sequence[Segment]) -> None:
+    """What `recent.write` cannot do without, and far from all that it does."""
     start = segments[0].received_at.replace(minute=0, second=0, microsecond=0)
     entries = defaultdict(list)
     for segment in segments:
