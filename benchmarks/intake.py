@@ -4,7 +4,7 @@ import http.client
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -16,7 +16,7 @@ import redis
 from django.conf import settings
 from django.test.utils import override_settings
 
-from benchmarks import empty_view, layouts, web
+from benchmarks import empty_view, layouts, searching, standing, web
 from benchmarks.layouts import OneDocument
 from benchmarks.measuring import Variant, WrongAnswer, alternate, divided, one, per_second
 from benchmarks.people import make_supervisor
@@ -24,6 +24,8 @@ from benchmarks.processes import running
 from benchmarks.rows import Row, Suite, at_least, at_most, near_p99
 from benchmarks.samples import LINES, make_call, make_conversation, make_segments
 from benchmarks.scales import Run
+from benchmarks.shipped import no_jobs_left, worker
+from benchmarks.waiting import until
 from calls import intake, queue
 from calls.models import IndexedSegment
 from crm import tokens
@@ -37,9 +39,9 @@ SENT_A_SECOND, STORED_A_SECOND = 150, 100
 BATCHES = (1, 10, 100)
 # More than any row has waiting, where the queue's bound is not what is measured.
 BOUNDLESS = 2**31
-PATIENCE_SECONDS = 120.0
 # Beyond the numbers that calls get from PostgreSQL.
 FIRST_BARE = 10_000_000
+_LOOK_SECONDS = 1.0
 _QUEUE, _INSERT, _PING = "queue_conversation", "insert_one", "PING"
 _numbers = itertools.count(1)
 
@@ -49,12 +51,13 @@ def measure(run: Run) -> Iterator[Row]:
     user, tenant_id = make_supervisor()
     token = tokens.issue(user, name="benchmark")
     bounds = {"EARSHOT_INTAKE_MOST_QUEUED": BOUNDLESS, "EARSHOT_INTAKE_MOST_BYTES": BOUNDLESS}
-    with layouts.database_of_its_own(), override_settings(**bounds):
+    with no_jobs_left(), layouts.database_of_its_own(), override_settings(**bounds):
         for rows in (
             partial(_queueing, run, tenant_id),
             partial(_many_at_once, run, tenant_id),
-            partial(_over_http, run, token),
             partial(_storing, run, tenant_id),
+            partial(_over_http, run, tenant_id, token),
+            partial(searching.measure, run, user, tenant_id),
             partial(_by_batch_size, run, tenant_id),
         ):
             with _empty_queue():
@@ -105,7 +108,88 @@ def _many_at_once(run: Run, tenant_id: int) -> Iterator[Row]:
     )
 
 
-def _over_http(run: Run, token: str) -> Iterator[Row]:
+def _storing(run: Run, tenant_id: int) -> Iterator[Row]:
+    """The process that stores, and where it is not tried only whether it works, the one that makes vectors."""
+    seconds = run.scale.pick(tiny=1, small=10, usual=60)
+    what = f"stored while {SENT_A_SECOND} a second come, for {seconds} s"
+    step = run.telling(what)
+    consumer = ("manage.py", "consume_conversations")
+    with ExitStack() as stack:
+        stack.enter_context(running(consumer, is_ready=lambda: queue.depths().consumers > 0))
+        if run.scale.name != "tiny":
+            stack.enter_context(worker("general"))
+        told_before, _, _ = _wait_told()
+        total = seconds * SENT_A_SECOND // settings.EARSHOT_INTAKE_BATCH * settings.EARSHOT_INTAKE_BATCH
+        began = time.monotonic()
+        sender = Thread(target=_send, args=(tenant_id, total, seconds / total), daemon=True)
+        sender.start()
+        while (past := time.monotonic() - began) < seconds:
+            step(past / seconds)
+            time.sleep(0.05)
+        stored = queue.counts(tenant_id)[0]
+        sender.join()
+        _until_stored(tenant_id, total)
+        lag = _lag_of_vectors(run, tenant_id, total)
+        # The process that stores them sends its figures once a second.
+        until(lambda: _wait_told()[0] >= told_before + total, "how long they had waited")
+        _, half, most = _wait_told()
+        yield Row(
+            what,
+            "/s",
+            one(stored / seconds),
+            targets=(at_least(stored / seconds, STORED_A_SECOND, "a second"),),
+            note=f"all {total} stored; from queued to stored {half:.0f} ms, p99 {most:.0f} ms",
+        )
+        yield lag
+        what = "stored when as many wait as can be"
+        burst = run.scale.pick(tiny=50, small=500, usual=2000)
+        run.telling(what)
+        # From an empty queue, into which all go far faster than they leave it.
+        began = time.monotonic()
+        _send(tenant_id, burst, 0.0)
+        _until_stored(tenant_id, total + burst)
+        yield Row(
+            what,
+            "/s",
+            one(burst / (time.monotonic() - began)),
+            note=(
+                f"{burst} at once, in batches of {settings.EARSHOT_INTAKE_BATCH}, "
+                f"{settings.EARSHOT_INTAKE_CONCURRENCY} of them at a time; the vectors' process works beside"
+            ),
+        )
+
+
+def _lag_of_vectors(run: Run, tenant_id: int, stored: int) -> Row:
+    """From the last one's being stored to the last vector, which is waited for no longer than is bearable."""
+    what = f"the last vector of {stored} conversations, once all are stored"
+    wanted, most = stored * LINES, run.scale.pick(tiny=0.0, small=60.0, usual=60.0)
+    step = run.telling(what)
+    began, seconds = time.monotonic(), 0.0
+    done, known = _vectors(tenant_id)
+    seen = [(seconds, done)]
+    while done < wanted and seconds < most:
+        step(seconds / most)
+        time.sleep(_LOOK_SECONDS)
+        (done, known), seconds = _vectors(tenant_id), time.monotonic() - began
+        seen.append((seconds, done))
+    at_first, left = seen[0][1], wanted - done
+    if left <= 0:
+        return Row(what, "s", one(seconds), note=f"{at_first} of {wanted} segments had theirs at first")
+    # By then there is less to be indexed, which comes first and is quick.
+    since, before = next(each for each in seen if each[0] >= seconds / 2)
+    rate = (done - before) / (seconds - since) if seconds > since else 0.0
+    told = f"{at_first} of {wanted} segments had theirs at first, {done} after {seconds:.0f} s, and words of {known}"
+    if not rate:
+        return Row(what, "s", one(seconds), note=f"{told} are found; it is more, since {left} are left and none comes")
+    return Row(
+        what,
+        "s",
+        one(seconds + left / rate),
+        note=f"{told} are found; the rest reckoned: {left} are left, of which {rate:.0f} come a second",
+    )
+
+
+def _over_http(run: Run, tenant_id: int, token: str) -> Iterator[Row]:
     what, each = f"over HTTP, {CONNECTIONS} connections", run.scale.pick(tiny=2, small=20, usual=40)
     body = orjson.dumps({"user_id": "5", "platform": "web", "transcript": make_conversation(1)})
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -139,6 +223,7 @@ def _over_http(run: Run, token: str) -> Iterator[Row]:
             step=run.telling(what),
             warming=1,
         )
+        told = standing.over_http(run, tenant_id, headers, lines[0])
         for line in lines:
             line.close()
     ours, empty = (per_second(figures, each * CONNECTIONS) for figures in taken.values())
@@ -152,56 +237,8 @@ def _over_http(run: Run, token: str) -> Iterator[Row]:
         floor_is="a view that knows who asks and whether they may, and does nothing",
         note="one server process, its own; in brackets the slowest round",
     )
-
-
-def _storing(run: Run, tenant_id: int) -> Iterator[Row]:
-    """The process that stores, and where it is not tried only whether it works, the one that makes vectors."""
-    seconds = run.scale.pick(tiny=1, small=10, usual=60)
-    what = f"stored while {SENT_A_SECOND} a second come, for {seconds} s"
-    step = run.telling(what)
-    consumer = ("manage.py", "consume_conversations")
-    embedder = ("-m", "celery", "--quiet", "-A", "config", "worker", "-Q", "rollup", "-c", "1", "-n", "rollup@%h")
-    with ExitStack() as stack:
-        stack.enter_context(running(consumer, is_ready=lambda: queue.depths().consumers > 0))
-        if run.scale.name != "tiny":
-            stack.enter_context(running(embedder, is_ready=lambda: True))
-        total = seconds * SENT_A_SECOND // settings.EARSHOT_INTAKE_BATCH * settings.EARSHOT_INTAKE_BATCH
-        began = time.monotonic()
-        sender = Thread(target=_send, args=(tenant_id, total, seconds / total), daemon=True)
-        sender.start()
-        while (past := time.monotonic() - began) < seconds:
-            step(past / seconds)
-            time.sleep(0.05)
-        stored, with_vectors = queue.counts(tenant_id)[0], _vectors(tenant_id)
-        sender.join()
-        _until_stored(tenant_id, total)
-        waited = _waited()
-        yield Row(
-            what,
-            "/s",
-            one(stored / seconds),
-            targets=(at_least(stored / seconds, STORED_A_SECOND, "a second"),),
-            note=(
-                f"all {total} stored; from queued to stored {waited.p50_ms:.0f} ms, p99 {waited.p99_ms:.0f} ms. "
-                f"Vectors follow: {with_vectors[0]} of {with_vectors[1]} segments had theirs at the end"
-            ),
-        )
-        what = "stored when as many wait as can be"
-        burst = run.scale.pick(tiny=50, small=500, usual=2000)
-        run.telling(what)
-        # From an empty queue, into which all go far faster than they leave it.
-        began = time.monotonic()
-        _send(tenant_id, burst, 0.0)
-        _until_stored(tenant_id, total + burst)
-        yield Row(
-            what,
-            "/s",
-            one(burst / (time.monotonic() - began)),
-            note=(
-                f"{burst} at once, in batches of {settings.EARSHOT_INTAKE_BATCH}, "
-                f"{settings.EARSHOT_INTAKE_CONCURRENCY} of them at a time; the vectors' process works beside"
-            ),
-        )
+    yield told
+    yield standing.in_process(run, tenant_id)
 
 
 def _by_batch_size(run: Run, tenant_id: int) -> Iterator[Row]:
@@ -309,30 +346,24 @@ def _send(tenant_id: int, count: int, pause: float) -> None:
 
 
 def _until_stored(tenant_id: int, count: int) -> None:
-    _until(lambda: queue.counts(tenant_id)[0] >= count, f"all {count} conversations to be stored")
+    until(lambda: queue.counts(tenant_id)[0] >= count, f"all {count} conversations to be stored")
     stored = OneDocument().calls.count_documents({"tenant_id": tenant_id})
     if stored != count:
         raise WrongAnswer(f"{count} conversations were sent, and {stored} calls are there.")
 
 
-def _until(is_so: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        if time.monotonic() > ends:
-            raise WrongAnswer(f"Waited {PATIENCE_SECONDS:.0f} s for {what}.")
-        time.sleep(0.01)
-
-
-def _waited() -> timings.Summary:
-    """How long those that were stored had waited; the process that stores them sends its figures once a second."""
-    time.sleep(2 * timings.FLUSH_SECONDS)
-    return next(told for told in timings.summary() if told.operation == "intake.wait")
+def _wait_told() -> tuple[int, float, float]:
+    """Of how many it is known how long they waited to be stored, and the time of half and of 99 in 100, in ms."""
+    for told in timings.summary():
+        if told.operation == "intake.wait":
+            return told.count, told.p50_ms, told.p99_ms
+    return 0, 0.0, 0.0
 
 
 def _vectors(tenant_id: int) -> tuple[int, int]:
-    """How many segments of the company have a vector, and how many are known to search."""
+    """How many segments of the company are done with, almost all by a vector, and how many are known to search."""
     known = IndexedSegment.objects.filter(tenant_id=tenant_id)
-    return known.filter(vector__isnull=False).count(), known.count()
+    return known.filter(model__isnull=False).count(), known.count()
 
 
 def _call(tenant_id: int) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import web
-from benchmarks.processes import free_port, listens, running_on
+from benchmarks.processes import free_port, listens, running, running_on
 from config import queues
 from config.celery import app
 
@@ -34,6 +34,16 @@ def shipped(workers: Sequence[str], *, core: int | None = None) -> Iterator[Ship
             for name, is_ready in ready.items()
         }
         yield Shipped(f"http://127.0.0.1:{port}", pids)
+
+
+@contextmanager
+def worker(name: str) -> Iterator[int]:
+    """The process of this worker, once it is ready, standing back as the launcher has it do."""
+    [program] = [one for one in web.programs(free_port()) if one.name == name]
+    # It and the processes that it starts; those are there when it answers.
+    back = ("-n", str(program.niceness), *program.command)
+    with running(back, is_ready=partial(_answers, name), program="nice") as pid:
+        yield pid
 
 
 @contextmanager
