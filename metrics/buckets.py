@@ -17,7 +17,10 @@ _LARGEST_PUT_BYTES: Final = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What lies under a key, as the store lists it. Another `etag`, size or time is other content."""
+    """What lies under a key, as the store lists it. Another `etag`, size or time is other content.
+
+    `etag` is empty where the store has none.
+    """
 
     key: str
     size: int

@@ -1,7 +1,7 @@
 """Objects of a bucket, each kept once under the digest of its content, and a list of what lay where.
 
 The list is a file of SQLite: a million objects take no more memory than a thousand. What the store lists as it did
-last time (content mark, size, time) is not fetched again.
+last time (content mark where it has any, size, time) is not fetched again.
 """
 
 import errno
@@ -242,7 +242,10 @@ class _Listing:
 def _as_before(root: Path, one: Content, earlier: Sequence[_Listing]) -> Kept | None:
     for listing in earlier:
         kept = listing.find(one.key)
-        if kept is None or (kept.size, kept.etag, kept.modified) != (one.size, one.etag, one.modified):
+        if kept is None or (kept.size, kept.modified) != (one.size, one.modified):
+            continue
+        # A store may have none, or have had none then.
+        if kept.etag and one.etag and kept.etag != one.etag:
             continue
         if places.content(root, kept.digest).exists():
             return kept

@@ -131,6 +131,8 @@ def test_the_object_store_takes_what_is_signed_with_its_keys_alone(secrets, tmp_
         store.create_bucket(Bucket="recordings")
         store.put_object(Bucket="recordings", Key="one/two", Body=b"sound")
         assert store.get_object(Bucket="recordings", Key="one/two")["Body"].read() == b"sound"
+        # The MD5 of what is listed would be told by reading all of it.
+        assert [one["ETag"] for one in store.list_objects_v2(Bucket="recordings")["Contents"]] == [""]
         with pytest.raises(ClientError):
             objects.client("another").get_object(Bucket="recordings", Key="one/two")
 

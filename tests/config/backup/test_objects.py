@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -82,6 +83,30 @@ def test_what_has_not_changed_is_not_fetched_again_and_what_has_is(bucket, root)
     assert (third.objects, third.fetched) == (foreseen.objects, foreseen.fetched) == (2, 1)
     # What the earlier ones name is still there.
     assert faults(root, "first.sqlite") == faults(root, "third.sqlite") == []
+
+
+def test_the_store_lists_objects_without_reading_them_for_a_mark(bucket):
+    """Its own mark would be the MD5 of each, for which it reads all that is listed."""
+    assert {one.etag for page in bucket.listed() for one in page} == {""}
+
+
+class Marked(Bucket):
+    """Of a store that says with each object what mark its content has."""
+
+    mark = "one"
+
+    def listed(self, *, without=()):
+        for page in super().listed(without=without):
+            yield [replace(one, etag=self.mark) for one in page]
+
+
+def test_a_mark_tells_other_content_where_the_store_gives_one_and_where_it_gives_none_size_and_time_do(bucket, root):
+    marked = Marked(bucket._client, bucket.name)
+    copy(marked, root, "marked.sqlite")
+    assert copy(bucket, root, "unmarked.sqlite", known=["marked.sqlite"]).fetched == 0
+    assert copy(marked, root, "again.sqlite", known=["unmarked.sqlite"]).fetched == 0
+    marked.mark = "two"
+    assert copy(marked, root, "other.sqlite", known=["marked.sqlite"]).fetched == 3
 
 
 def test_a_content_that_was_lost_is_fetched_again(bucket, root):
