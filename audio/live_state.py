@@ -41,6 +41,8 @@ REST_SECONDS = 1.0
 _AT_ONCE = 5000
 CONNECTIONS_KEY = "ws:sessions"
 SEEN_KEY = "ws:seen"
+# True for a minute, or of a process that is gone: nobody backs these up.
+KEYS_OF_THE_MOMENT = ("rate_limit:*", "ws:*")
 
 # Counts one more in the window, which the first of it opens. Returns the count and how long the window lasts yet.
 _COUNT = """

@@ -47,11 +47,18 @@ def _away() -> MetricsError:
 
 
 @contextmanager
-def reachable(away: Callable[[], Exception] = _away) -> Iterator[None]:
-    """A server that is away for a moment as an error of ours. Raises what `away` makes, or RetryableMetricsError."""
+def reachable(
+    away: Callable[[], Exception] = _away, *, refused: Callable[[redis.RedisError], Exception] | None = None
+) -> Iterator[None]:
+    """A server that is away for a moment as an error of ours. Raises what `away` makes, or RetryableMetricsError.
+
+    `refused` makes one of what will not work a moment later either; without it that stays the driver's.
+    """
     try:
         yield
     except redis.RedisError as error:
-        if not is_passing(error):
+        if is_passing(error):
+            raise away() from error
+        if refused is None:
             raise
-        raise away() from error
+        raise refused(error) from error

@@ -22,7 +22,7 @@ from config.backup.progress import Progress
 from config.stack import layout
 from crm.audit import acts
 from crm.erasure import ledger
-from metrics import keyring, mongo_dumps, redis_dumps
+from metrics import keyring, mongo_dumps, recent, redis_dumps
 from metrics.redis_dumps import Kept
 
 log = structlog.get_logger("earshot.backup")
@@ -157,13 +157,13 @@ def _steps(earlier: list[Path]) -> Iterator[tuple[str, Callable[[_Taking], Part]
 
 def _redis(taking: _Taking) -> Part:
     taking.progress.begin("Redis: what waits")
-    others = redis_dumps.one_by_one(without=[stores.WAITING, stores.SEGMENTS])
+    others = redis_dumps.one_by_one(without=[stores.WAITING, stores.SEGMENTS, *stores.OF_THE_MOMENT])
     return _keys(taking, stores.KEYS, "keys", chain(redis_dumps.at_one_moment(stores.WAITING), others))
 
 
 def _segments(taking: _Taking) -> Part:
     taking.progress.begin("Redis: segments of the last hours")
-    return _keys(taking, stores.SEGMENTS_KEYS, "segments", redis_dumps.at_one_moment(stores.SEGMENTS))
+    return _keys(taking, stores.SEGMENTS_KEYS, "segments", recent.copied())
 
 
 def _keys(taking: _Taking, name: str, counted_as: str, kept: Iterator[Kept]) -> Part:
@@ -257,7 +257,7 @@ def foreseen(root: Path, *, only: Collection[str]) -> dict[str, str]:
         if name not in only:
             continue
         if name == stores.REDIS:
-            said[name] = f"{redis_dumps.count()} keys"
+            said[name] = f"{redis_dumps.count(without=stores.OF_THE_MOMENT)} keys"
         elif name == stores.POSTGRESQL:
             counted = postgresql.rows(postgresql.Database.of_settings())
             said[name] = f"about {sum(counted.values())} rows in {len(counted)} tables"

@@ -13,7 +13,8 @@ from config.backup.errors import Damaged
 
 FILE: Final = "manifest.json"
 # A number higher than this is of a newer Earshot.
-FORMAT: Final = 1
+# Since 2 a key of Redis may come twice, and say without content that nothing lies there.
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

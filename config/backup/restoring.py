@@ -178,7 +178,7 @@ def _look_at_stores(made: Plan) -> None:
     if others := redis_dumps.others():
         made.refusals.append(f"{others} others are connected to Redis. {STOP_FIRST}")
     is_empty: Mapping[str, Callable[[], bool]] = {
-        stores.REDIS: lambda: redis_dumps.count() == 0,
+        stores.REDIS: lambda: redis_dumps.count(without=stores.OF_THE_MOMENT) == 0,
         stores.POSTGRESQL: lambda: postgresql.is_empty(database),
         stores.MONGODB: mongo_dumps.is_empty,
         stores.RECORDINGS: lambda: bool(blobs.check()) or blobs.bucket().is_empty(),

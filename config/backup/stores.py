@@ -5,7 +5,7 @@ from typing import Final
 
 from django.conf import settings
 
-from audio import blobs
+from audio import blobs, live_state
 from calls import queue
 from metrics import archive
 from metrics.buckets import Bucket
@@ -22,11 +22,13 @@ ARCHIVE: Final = "archive"
 ORDER: Final = (REDIS, POSTGRESQL, MONGODB, RECORDINGS, ARCHIVE)
 BUCKETS: Final = (RECORDINGS, ARCHIVE)
 
-# Keys that must agree with one another, each taken at one moment. Segments are taken when MongoDB has been: Redis keeps
-# what it has filled into hours there for a day, and knows which fillings it has seen; a Redis that knew of fewer than
-# MongoDB would have some segments counted twice.
+# Keys that must agree with one another. Segments are taken when MongoDB has been: Redis keeps what it has filled into
+# hours there for a day, and knows which fillings it has seen; a Redis that knew of fewer than MongoDB would have some
+# segments counted twice.
 WAITING: Final = queue.KEYS
 SEGMENTS: Final = f"{layout.PREFIX}*"
+# What nobody needs back.
+OF_THE_MOMENT: Final = live_state.KEYS_OF_THE_MOMENT
 
 # Of the archive. Who was erased, and the keys that were destroyed, must not come back: neither is in any backup, and
 # both lie where backups do not reach.

@@ -19,6 +19,7 @@ Sums live until their hour is filled and closed, at most EARSHOT_METRICS_CATCH_U
 its hours (`writing.py`, `scripts.py`), which counts each segment or, where one is known already, changes nothing.
 """
 
+from metrics.recent.copying import copied
 from metrics.recent.fillings import HourState, begin_filling, states
 from metrics.recent.reading import (
     ALL_CHANNELS,
@@ -51,6 +52,7 @@ __all__ = [
     "MinuteTotals",
     "RecentSize",
     "begin_filling",
+    "copied",
     "count_user",
     "drop_filled",
     "erase_user",

@@ -5,6 +5,7 @@ import time
 import pytest
 import redis
 
+from config.backup import stores
 from metrics import redis_dumps
 from metrics.errors import MetricsError
 from metrics.redis_dumps import Kept
@@ -35,8 +36,9 @@ def filled(client):
     client.set("segment:1", 1)
 
 
-def taken():
-    return [*redis_dumps.at_one_moment("intake:*"), *redis_dumps.one_by_one(without=["intake:*", "segment:*"])]
+def taken(*, without=()):
+    others = redis_dumps.one_by_one(without=["intake:*", "segment:*", *without])
+    return [*redis_dumps.at_one_moment("intake:*"), *others]
 
 
 def test_every_key_comes_back_as_it_was(client):
@@ -70,8 +72,9 @@ def test_what_is_of_the_moment_is_not_kept(client):
     client.set("rate_limit:7:audio_upload", 3)
     client.hset("ws:sessions", "socket", "session")
     redis_dumps.begin_restoring("a backup")
-    assert taken() == []
-    assert redis_dumps.count() == 0
+    assert taken(without=stores.OF_THE_MOMENT) == []
+    assert redis_dumps.count(without=stores.OF_THE_MOMENT) == 0
+    assert redis_dumps.count(without=[]) == 2
 
 
 def test_a_restore_is_noted_until_it_ends_also_while_everything_is_removed(client):
@@ -80,9 +83,37 @@ def test_a_restore_is_noted_until_it_ends_also_while_everything_is_removed(clien
     filled(client)
     redis_dumps.empty("a backup")
     assert redis_dumps.restoring() == "a backup"
-    assert redis_dumps.count() == 0
+    assert redis_dumps.count(without=[]) == 0
     redis_dumps.end_restoring()
     assert redis_dumps.restoring() is None
+
+
+def test_of_a_key_that_comes_twice_the_later_counts_and_nothing_may_lie_there_then(client):
+    client.set("stays", "before")
+    client.set("goes", "before")
+    before = taken()
+    client.set("stays", "after")
+    redis_dumps.put_back([*before, *taken(without=["goes"]), Kept(b"goes", 0, b""), Kept(b"never", 0, b"")])
+    assert (client.get("stays"), client.exists("goes", "never")) == (b"after", 0)
+
+
+def test_keys_of_one_moment_are_taken_by_their_names_in_one_step(client):
+    filled(client)
+    with client.monitor() as watched:
+        kept = list(redis_dumps.at_one_moment("intake:*"))
+        client.echo("that was all")
+        commands = []
+        for one in watched.listen():
+            if one["db"] == 15 and one["command"] == "ECHO that was all":
+                break
+            if one["db"] == 15:
+                commands.append((one["client_type"], one["command"].split(" ")))
+    assert {one.key for one in kept} == {b"intake:stream", b"intake:passing"}
+    assert {name for _, (name, *_) in commands} <= {"CLIENT", "SELECT", "SCAN", "EVAL", "TIME", "PTTL", "DUMP"}
+    assert [key for kind, (name, *key) in commands if (kind, name) == ("lua", "DUMP")] in (
+        [["intake:stream"], ["intake:passing"]],
+        [["intake:passing"], ["intake:stream"]],
+    )
 
 
 def test_what_this_redis_cannot_read_is_told(client):
