@@ -7,9 +7,10 @@ back has the sweep look what is there (`settle_claims`).
 """
 
 import hashlib
+import uuid
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ from audio.headers import LATEST_START_SECONDS, Declared
 from audio.models import AudioChunk, AudioSession, AudioSessionQuerySet
 from audio.states import UPLOAD_MOVES, JobKind, UploadStatus, sources
 from metrics import timings
+from metrics.prepared import Prepared, PreparedUpdate
 
 log = structlog.get_logger("earshot.chunks")
 
@@ -46,6 +48,40 @@ USUAL_CHUNK_SECONDS = 30.0
 MOST_AT_ONCE = 10
 # A sweep looks at so many uploads that did not end; the next one is seconds away.
 MOST_SWEPT = 100
+# Asked at every upload.
+_stored_from: Prepared[AudioChunk] = Prepared(
+    lambda session_id, index: (
+        AudioChunk.objects.stored()
+        .filter(session=session_id, chunk_index__gte=index)
+        .order_by("chunk_index")[:MOST_AT_ONCE]
+    ),
+    uuid.UUID,
+    int,
+)
+
+
+def _marking_stored(*, is_late: bool) -> PreparedUpdate:
+    """Of whom the claim still is. As one that nobody has heard: its object may have been lost and come once more."""
+    return PreparedUpdate(
+        lambda chunk_id, claimed_at, now, checksum, size: (
+            AudioChunk.objects.filter(
+                pk=chunk_id, claimed_at=claimed_at, upload_status__in=sources(UPLOAD_MOVES, UploadStatus.UPLOADED)
+            ),
+            {
+                **progress.UNHEARD[JobKind.ANALYSIS],
+                "upload_status": UploadStatus.UPLOADED,
+                "stored_at": now,
+                "stored_checksum": checksum,
+                "compressed_size_bytes": size,
+                "compression_ratio": 1.0,
+                "is_late": is_late,
+            },
+        ),
+        *(uuid.UUID, datetime, datetime, str, int),
+    )
+
+
+_mark_stored, _mark_stored_late = _marking_stored(is_late=False), _marking_stored(is_late=True)
 NOT_FINISHED = "The upload did not end. Its sender has to send it again."
 
 
@@ -219,25 +255,13 @@ def _store(chunk: AudioChunk, body: bytes) -> None:
 
 def _acknowledge(session: AudioSession, chunk: AudioChunk) -> tuple[AudioChunk, bool]:
     """The moment after which the chunk is never lost: row and job are committed together."""
-    still_ours = AudioChunk.objects.filter(
-        pk=chunk.pk, claimed_at=chunk.claimed_at, upload_status__in=sources(UPLOAD_MOVES, UploadStatus.UPLOADED)
-    )
     with transaction.atomic():
         sessions.refuse_forgotten(session)
         now = timezone.now()
         session = sessions.lock(session)
         sessions.refuse_without_sound(session)
-        # As one that nobody has heard: its object may have been lost and come once more.
-        acknowledged = still_ours.update(
-            **progress.UNHEARD[JobKind.ANALYSIS],
-            upload_status=UploadStatus.UPLOADED,
-            stored_at=now,
-            stored_checksum=chunk.checksum,
-            compressed_size_bytes=chunk.file_size_bytes,
-            compression_ratio=1.0,
-            is_late=session.total_chunks is not None,
-        )
-        if not acknowledged:
+        mark_stored = _mark_stored_late if session.total_chunks is not None else _mark_stored
+        if not mark_stored(chunk.pk, chunk.claimed_at, now, chunk.checksum, chunk.file_size_bytes):
             # It took so long that another upload of the same bytes took over.
             chunk.refresh_from_db()
             return chunk, False
@@ -287,8 +311,7 @@ def _start_after(before: AudioChunk | None, chunk: AudioChunk) -> float:
 
 def _from(session: AudioSession, index: int) -> Iterator[AudioChunk]:
     """The stored ones from an index on; mostly the next two or three are all that anybody wants."""
-    wanted = session.chunks.stored().order_by("chunk_index")
-    while page := list(wanted.filter(chunk_index__gte=index)[:MOST_AT_ONCE]):
+    while page := _stored_from(session.pk, index):
         for chunk in page:
             chunk.session = session
             yield chunk

@@ -1,5 +1,7 @@
 """Stretches without sound that the recorder tells of: pauses, a lost device, a line that was cut."""
 
+import uuid
+
 from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
@@ -9,9 +11,22 @@ from audio.errors import BadGap
 from audio.manifest import ROUNDING_SECONDS
 from audio.models import AudioChunk, AudioSession, RecordingGap
 from audio.states import GapCause, SessionStatus
+from metrics.prepared import PreparedUpdate
 
 # More than a recording of days has; a recorder that makes one a second is stopped.
 MOST_GAPS = 10_000
+# Asked at every upload.
+_end_pauses = PreparedUpdate(
+    lambda session_id, latest, end: (
+        RecordingGap.objects.filter(
+            session=session_id, cause=GapCause.PAUSE, end_seconds=None, start_seconds__lte=latest
+        ),
+        {"end_seconds": Greatest(F("start_seconds"), Value(end))},
+    ),
+    uuid.UUID,
+    float,
+    float,
+)
 
 
 def declare(
@@ -48,10 +63,4 @@ def is_paused(session: AudioSession) -> bool:
 
 def end_pauses_before(chunk: AudioChunk) -> None:
     """Sound goes on after a pause that nobody ended: it ended there."""
-    begun = RecordingGap.objects.filter(
-        session=chunk.session_id,
-        cause=GapCause.PAUSE,
-        end_seconds=None,
-        start_seconds__lte=chunk.start_time_seconds + ROUNDING_SECONDS,
-    )
-    begun.update(end_seconds=Greatest(F("start_seconds"), Value(chunk.start_time_seconds)))
+    _end_pauses(chunk.session_id, chunk.start_time_seconds + ROUNDING_SECONDS, chunk.start_time_seconds)

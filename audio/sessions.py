@@ -15,17 +15,57 @@ from django.utils import timezone
 from audio import forgotten, live, manifest, rollups, speakers, suspicion
 from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, SoundRemoved, UnknownSession
 from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
-from audio.models import AudioSession, AudioSessionQuerySet
+from audio.models import AudioChunk, AudioSession, AudioSessionQuerySet
 from audio.states import ENDED, SESSION_MOVES, ErasedSide, GapCause, ProcessingStatus, SessionStatus, sources
 from calls import conversations, opening
 from calls import live as calls_live
 from calls.errors import CallTaken
+from metrics.prepared import Prepared, PreparedUpdate
 
 log = structlog.get_logger("earshot.sessions")
 
 NOT_THERE = "There is no recording session {session_id} that you may see."
 SOUND_REMOVED = "Its sound was removed because it is older than your company keeps any. The transcript is here still."
 CLOSED = "Its recording was ended before it was heard."
+# Asked at every upload.
+_of_company: Prepared[AudioSession] = Prepared(
+    lambda session_id, tenant_id: _with_rules().filter(pk=session_id).of_company(tenant_id), uuid.UUID, int
+)
+_of_user: Prepared[AudioSession] = Prepared(
+    lambda session_id, tenant_id, user_id: _with_rules().filter(pk=session_id).of_company(tenant_id).of_user(user_id),
+    uuid.UUID,
+    int,
+    int,
+)
+_locked: Prepared[AudioSession] = Prepared(
+    lambda session_id: AudioSession.objects.select_for_update(no_key=True).filter(pk=session_id).order_by(), uuid.UUID
+)
+_stored_of: Prepared[tuple[float, int, int]] = Prepared(
+    lambda session_id: (
+        AudioChunk.objects.stored()
+        .filter(session=session_id)
+        .order_by()
+        .values("session")
+        .values_list(Sum("duration_seconds"), Count("pk"), Max("chunk_index"))
+    ),
+    uuid.UUID,
+)
+_total = PreparedUpdate(
+    lambda session_id, seconds, number, heard_of_at, now: (
+        AudioSession.objects.filter(pk=session_id),
+        {
+            "total_duration_seconds": seconds,
+            "chunk_count": number,
+            "last_activity_at": heard_of_at,
+            "updated_at": now,
+        },
+    ),
+    uuid.UUID,
+    float,
+    int,
+    datetime,
+    datetime,
+)
 # Three and a half days of thirty-second chunks.
 MOST_CHUNKS = 10_000
 # A session that ought to have ended by now is settled by the sweep, so many at a time.
@@ -98,11 +138,17 @@ def refuse_without_sound(session: AudioSession) -> None:
 
 def find(user: Any, session_id: uuid.UUID) -> AudioSession:
     """A session that this user may see, with its company's rules for recording; raises UnknownSession for any other."""
-    known = AudioSession.objects.visible_to(user).select_related("tenant__recording_policy")
-    session = known.filter(pk=session_id).first()
-    if session is None:
-        raise UnknownSession(NOT_THERE.format(session_id=session_id))
-    return session
+    if user.may("recordings.read_all"):
+        found = _of_company(session_id, user.tenant_id)
+    else:
+        found = _of_user(session_id, user.tenant_id, user.pk)
+    for session in found:
+        return session
+    raise UnknownSession(NOT_THERE.format(session_id=session_id))
+
+
+def _with_rules() -> AudioSessionQuerySet:
+    return AudioSession.objects.select_related("tenant__recording_policy").order_by()
 
 
 def refuse_forgotten(session: AudioSession) -> None:
@@ -294,15 +340,12 @@ def settle(session: AudioSession) -> AudioSession:
 
 def settle_locked(session: AudioSession, *, heard_of_at: datetime | None = None) -> AudioSession:
     """The same within the transaction that has locked it; `heard_of_at` when its recorder was heard of just now."""
-    stored = session.chunks.stored().aggregate(
-        seconds=Sum("duration_seconds"), number=Count("pk"), highest=Max("chunk_index")
-    )
-    session.total_duration_seconds, session.chunk_count = stored["seconds"] or 0, stored["number"]
+    seconds, number, highest = next(iter(_stored_of(session.pk)), (0.0, 0, -1))
+    session.total_duration_seconds, session.chunk_count = seconds, number
     session.last_activity_at = heard_of_at or session.last_activity_at
-    highest = -1 if stored["highest"] is None else stored["highest"]
+    session.updated_at = timezone.now()
     transaction.on_commit(lambda: _keep_at_hand(session, highest), robust=True)
-    life = ["last_activity_at"] if heard_of_at else []
-    session.save(update_fields=["total_duration_seconds", "chunk_count", "updated_at", *life])
+    _total(session.pk, seconds, number, session.last_activity_at, session.updated_at)
     if session.total_chunks is None:
         return session
     if highest >= session.total_chunks:
@@ -344,10 +387,10 @@ def lock(session: AudioSession, *, also_closed: bool = False) -> AudioSession:
     Whoever changes a session, its chunks or their jobs begins with it, so that no two wait for each other. One that is
     closed is changed by its erasure alone.
     """
-    now = AudioSession.objects.select_for_update(no_key=True).filter(pk=session.pk).first()
-    if now is None or (now.is_closed and not also_closed):
-        raise UnknownSession(NOT_THERE.format(session_id=session.pk))
-    return now
+    for now in _locked(session.pk):
+        if also_closed or not now.is_closed:
+            return now
+    raise UnknownSession(NOT_THERE.format(session_id=session.pk))
 
 
 def _highest_index(session: AudioSession) -> int:

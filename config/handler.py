@@ -14,9 +14,10 @@ databases, so that it is done in one go:
 import asyncio
 import contextlib
 import contextvars
+from collections.abc import Callable
 from typing import Any, Final
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -48,14 +49,14 @@ class Handler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        # Between two calls into a thread nothing is kept there, so that each may have another.
+        with body:
+            response = await _in_a_thread(self._respond, scope, body)
+        if not response.streaming:
+            await self.send_response(response, send)
+            return
+        # Between two pieces nothing is kept in a thread, so that each may have another.
         async with ThreadSensitiveContext(executor=_threads):
-            with body:
-                response = await sync_to_async(self._respond)(scope, body)
-            if response.streaming:
-                await self._stream(response, receive, send)
-            else:
-                await self.send_response(response, send)
+            await self._stream(response, receive, send)
 
     def _respond(self, scope: Any, body: Any) -> Any:
         """The answer, closed already unless it has yet to be made; the thread holds nothing of it."""
@@ -90,13 +91,16 @@ class Handler(ASGIHandler):
                     await sending
             finally:
                 # It has begun to end by the time that it is waited for, and ends though that is given up.
-                in_context = contextvars.copy_context().run
-                await asyncio.shield(
-                    asyncio.get_running_loop().run_in_executor(_threads, in_context, self._close, response)
-                )
+                await asyncio.shield(_in_a_thread(self._close, response))
 
     def _close(self, response: Any) -> None:
         try:
             response.close()
         finally:
             connections.close_all()
+
+
+def _in_a_thread(call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    """Begun at once, with what the loop's context tells of the request."""
+    in_context = contextvars.copy_context().run
+    return asyncio.get_running_loop().run_in_executor(_threads, in_context, call, *arguments)

@@ -26,8 +26,14 @@ from metrics import person_keys
 class AudioSessionQuerySet(models.QuerySet["AudioSession"]):
     def visible_to(self, user: Any) -> "AudioSessionQuerySet":
         """The tenant's sessions; only one's own for who may not see colleagues'."""
-        mine = self.filter(tenant_id=user.tenant_id)
-        return mine if user.may("recordings.read_all") else mine.filter(user_id=user.pk)
+        theirs = self.of_company(user.tenant_id)
+        return theirs if user.may("recordings.read_all") else theirs.of_user(user.pk)
+
+    def of_company(self, tenant_id: int) -> "AudioSessionQuerySet":
+        return self.filter(tenant_id=tenant_id)
+
+    def of_user(self, user_id: int) -> "AudioSessionQuerySet":
+        return self.filter(user_id=user_id)
 
     def with_chunk_counts(self) -> "AudioSessionQuerySet":
         """Each session with `stored_chunks`, `heard_chunks` and `failed_chunks`.

@@ -121,9 +121,6 @@ class TokenQuerySet(models.QuerySet["Token"]):
         """Those that were not revoked, with the expired ones."""
         return self.filter(user=user, revoked_at=None)
 
-    def for_secret(self, secret: str) -> "TokenQuerySet":
-        return self.filter(digest=digest_of(secret))
-
 
 class Token(models.Model):
     """A Bearer token. The secret is shown once; its SHA-256 is what we keep.
