@@ -352,12 +352,12 @@ def test_whoever_hangs_up_in_mid_body_does_not_wait_in_line():
         cut, pieces = line.send("cut")
         pieces.put_nowait(bytes(100))
         pieces.put_nowait(None)
-        await asyncio.wait_for(cut, timeout=20)
+        await cut
         line.go_on.set()
         await first
         return line.begun, statuses_of(line)
 
-    assert asyncio.run(story()) == (["first"], {"first": 200})
+    assert asyncio.run(asyncio.wait_for(story(), timeout=20)) == (["first"], {"first": 200})
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])
@@ -377,7 +377,11 @@ def test_what_comes_of_all_bodies_together_is_bounded_and_the_next_bytes_are_ref
             await sent[name][0]
         return early, code_of(line.answers["d"]), statuses_of(line)
 
-    assert asyncio.run(story()) == ({"d": 503}, "busy", {"a": 200, "b": 200, "c": 200, "d": 503})
+    assert asyncio.run(asyncio.wait_for(story(), timeout=20)) == (
+        {"d": 503},
+        "busy",
+        {"a": 200, "b": 200, "c": 200, "d": 503},
+    )
 
 
 @pytest.mark.parametrize("ends", ["answered", "hangs up", "breaks off", "is refused"])
@@ -397,11 +401,11 @@ def test_room_for_a_body_is_free_again_when_the_request_has_ended(ends):
             case "is refused":
                 pieces.put_nowait(bytes(900))
                 pieces.put_nowait(LAST)
-        await asyncio.wait_for(first, timeout=20)
+        await first
         await line.enter("next", sent=bytes(1000))
         return line.answers["next"][0]["status"]
 
-    assert asyncio.run(story()) == 200
+    assert asyncio.run(asyncio.wait_for(story(), timeout=20)) == 200
 
 
 def test_room_is_free_again_before_the_answer_is_read():
@@ -415,7 +419,7 @@ def test_room_is_free_again_before_the_answer_is_read():
         await unread
         return statuses_of(line)
 
-    assert asyncio.run(story()) == {"unread": 200, "next": 200}
+    assert asyncio.run(asyncio.wait_for(story(), timeout=20)) == {"unread": 200, "next": 200}
 
 
 def test_whoever_has_been_sending_for_long_gives_way_where_there_is_no_more_room():
@@ -435,7 +439,7 @@ def test_whoever_has_been_sending_for_long_gives_way_where_there_is_no_more_room
         return early, why, statuses_of(line)
 
     early = {"first": 503, "whole": 200}
-    assert asyncio.run(story()) == (early, "busy", early | {"second": 200})
+    assert asyncio.run(asyncio.wait_for(story(), timeout=20)) == (early, "busy", early | {"second": 200})
 
 
 def test_what_has_come_whole_gives_way_to_nobody():
@@ -448,7 +452,7 @@ def test_what_has_come_whole_gives_way_to_nobody():
         await asyncio.gather(*tasks)
         return statuses_of(line)
 
-    assert asyncio.run(story()) == {"worked on": 200, "in line": 200, "next": 503}
+    assert asyncio.run(asyncio.wait_for(story(), timeout=20)) == {"worked on": 200, "in line": 200, "next": 503}
 
 
 def test_a_thousand_recorders_that_send_at_the_same_moment_have_room():
