@@ -14,7 +14,7 @@ databases, so that it is done in one go:
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext
@@ -43,6 +43,11 @@ class Handler(ASGIHandler):
         # Past ASGIHandler's, which makes middleware and views for the event loop.
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
+
+    @classmethod
+    def chunk_bytes(cls, data: Any) -> Iterator[tuple[Any, bool]]:
+        """In one piece: it is all there, and each piece more is a turn of the loop and a wait for who reads."""
+        yield data, True
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         try:

@@ -26,6 +26,10 @@ def note(request):
     return HttpResponse(request.body)
 
 
+def tell_at_length(request):
+    return HttpResponse(b"at length " * 100_000)
+
+
 def wait_for_another(request):
     both_are_here.wait()
     return note(request)
@@ -72,6 +76,7 @@ def stream_without_end(request):
 
 urlpatterns = [
     path("note", note),
+    path("length", tell_at_length),
     path("wait", wait_for_another),
     path("fail", fail),
     path("stream", stream),

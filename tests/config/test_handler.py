@@ -97,6 +97,18 @@ def test_the_body_comes_whole_and_the_answer_goes_whole(ask):
     assert ask("note") == [(200, b"half and half")]
 
 
+def test_a_long_answer_leaves_in_one_piece(handler):
+    told = []
+
+    async def send(message):
+        told.append(message)
+
+    asyncio.run(handler(scope_of("length"), Client().receive, send))
+
+    assert [len(message.get("body", b"")) for message in told] == [0, 1_000_000]
+    assert not told[-1]["more_body"]
+
+
 def test_one_request_after_another_is_done_by_the_same_thread(ask):
     ask("note", "note", "note")
     assert len(threads()) == 3
