@@ -23,8 +23,8 @@ put() {
     echo "$1: made"
 }
 
-for name in secret-key postgres-password mongodb-password mongodb-keyfile redis-password cache-password \
-    s3-access-key s3-secret-key metrics-token grafana-password; do
+for name in secret-key postgres-root-password postgres-password mongodb-root-password mongodb-password mongodb-keyfile \
+    redis-password cache-password s3-access-key s3-secret-key metrics-token grafana-password; do
     put "$name" "$(random)"
 done
 # Addresses hold their password. Hexadecimal digits need no quoting in one.

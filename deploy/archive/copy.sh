@@ -44,7 +44,9 @@ is what to bring back (docs/backup.md)."
 older state. The copy was left as it is, and is what to bring back (docs/backup.md)."
     fi
     of_what_never_changes copy --immutable --checksum "$archive" "$copy"
-    # No name is ever taken from these: a key that is destroyed is overwritten, here as there.
+    # Where a store tells no MD5, as `objects` of docker-compose.yml does not, sizes are compared: a key and what stands in
+    # its place when it is destroyed differ in that, and days of figures have their content's digest in their names.
+    # No name is ever taken from people's keys: one that is destroyed is overwritten, here as there.
     rclone copy --checksum --include '/keyring/people/**' "$archive" "$copy"
     rclone sync --checksum --include '/metrics/**' "$archive" "$copy"
     ;;

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 from django.conf import settings
+from pymongo.uri_parser import parse_uri
 
 from config import queues
 from config.environment import SECRET
@@ -26,7 +27,7 @@ BACKUPS = "/backups/"
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
 DOCUMENTED = set(re.findall(r"^\| `(EARSHOT_[A-Z0-9_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
 # What a service reads a secret by beside its own words: the name of the mounted file that names it.
-READS_BY_FILE = {"./deploy/prometheus/compose.yml", "./deploy/mongodb/found-set.js"}
+READS_BY_FILE = {"./deploy/prometheus/compose.yml", "./deploy/mongodb/found-set.js", "./deploy/postgres/owner.sh"}
 
 
 def words_of(service):
@@ -333,7 +334,7 @@ def test_postgresql_is_told_what_it_is_in_development(tmp_path):
         assert has[name] == development[name]
     # The volume lies where this version of the image keeps its data.
     assert SERVICES["postgres"]["image"].split(":")[1].split("-")[1] == "pg18"
-    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert SERVICES["postgres"]["volumes"][-1] == "postgres:/var/lib/postgresql"
 
 
 def test_images_of_servers_are_no_older_than_earshot_asks_for():
@@ -354,7 +355,16 @@ def test_mongodb_is_the_set_that_its_address_names(tmp_path):
     assert f"--replSet {mongodb.SET} " in command
     assert f'const SET = "{mongodb.SET}"' in founded
     make_secrets(tmp_path)
-    assert f"replicaSet={mongodb.SET}" in (tmp_path / "mongodb-url").read_text()
+    address = parse_uri((tmp_path / "mongodb-url").read_text().strip())
+    assert (address["options"]["replicaSet"], address["username"]) == (mongodb.SET, "earshot")
+    assert 'const USER = "earshot"' in founded
+
+
+def test_only_an_operator_is_root_of_a_database():
+    for service in of_ours().values():
+        assert not [secret for secret in secrets_of(service) if "root" in secret]
+    assert SERVICES["postgres"]["environment"]["POSTGRES_USER"] == "postgres"
+    assert SERVICES["mongodb"]["environment"]["MONGO_INITDB_ROOT_USERNAME"] == "root"
 
 
 def make_secrets(directory):

@@ -11,14 +11,15 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
 import pytest
-from psycopg import sql
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from tests.composition import SERVICES, VARIABLES, filled, image_environment
+from tests.deploy.accounts import Accounts, at
 from tests.running import ROOT, free_port
 from tests.sound import encode, speech
 from tests.waiting import wait_until
@@ -67,11 +68,17 @@ class Site:
     def words(self, name, words):
         return [self.here(word, name) for word in filled(words, self.variables)]
 
-    def run(self, name, *arguments, **options):
+    def run(self, name, *arguments, variables=None, **options):
         """The service's command to its end, or another one in its place, as `docker compose run` does."""
         command = self.words(name, list(arguments) or SERVICES[name]["command"])
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment_of(name), capture_output=True, text=True, check=False, **options
+            command,
+            cwd=ROOT,
+            env={**self.environment_of(name), **(variables or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
         )
 
     def start(self, name):
@@ -97,28 +104,27 @@ class Site:
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={**PROXIED, **headers}, timeout=30)
 
 
-def at(address, **changes):
-    return urlunsplit(urlsplit(address)._replace(**changes))
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory):
+    with Accounts(tmp_path_factory.mktemp("accounts")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def database():
-    """A database of its own on the tests' server; its address."""
-    address, name = os.environ["EARSHOT_DATABASE_URL"], f"deployed_{uuid.uuid4().hex}"
-    with psycopg.connect(address, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield at(address, path=f"/{name}")
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def restored(tmp_path_factory):
+    """Another Earshot's, with nothing in them."""
+    with Accounts(tmp_path_factory.mktemp("restored")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, database):
+def site(tmp_path_factory, accounts):
     site = Site(tmp_path_factory.mktemp("deployed"))
     subprocess.run(["sh", str(ROOT / "deploy" / "make-secrets.sh"), str(site.secrets)], check=True, capture_output=True)
     # An operator who has servers of their own writes their addresses here.
     named = {
-        "database-url": database,
-        "mongodb-url": at(os.environ["EARSHOT_MONGODB_URL"], path=f"/deployed_{uuid.uuid4().hex}"),
+        "database-url": accounts.postgresql,
+        "mongodb-url": accounts.mongodb,
         "redis-url": at(os.environ["EARSHOT_REDIS_URL"], path="/14"),
         "cache-url": at(os.environ["EARSHOT_CACHE_URL"], path="/14"),
         "s3-access-key": os.environ["EARSHOT_S3_ACCESS_KEY"],
@@ -218,6 +224,49 @@ def test_the_doctor_finds_nothing_misspelt_and_nothing_unsafe(site):
     told = site.run("web", "env", "DJANGO_SETTINGS_MODULE=config.settings", "python", "-c", program)
     assert told.stdout.count("\n") == 1, told.stdout + told.stderr
     assert "variables are set, and all can be read" in told.stdout
+
+
+def test_it_is_root_of_neither_database(accounts, site):
+    with psycopg.connect(accounts.postgresql) as there:
+        (is_any,) = there.execute(
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls "
+            "FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        assert not is_any
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            there.execute("SELECT pg_read_file('/etc/passwd')")
+    with MongoClient(accounts.mongodb) as there:
+        assert "calls" in there.get_default_database().list_collection_names()
+        for refused in (
+            there["earshot"]["calls"].find_one,
+            lambda: there.admin.command("usersInfo"),
+            lambda: there.admin.command("setParameter", 1, logLevel=0),
+        ):
+            with pytest.raises(OperationFailure):
+                refused()
+
+
+def test_it_backs_up_and_restores_as_who_it_is(site, admin, restored, tmp_path):
+    call = {"call_id": f"kept-{uuid.uuid4().hex}", "subject": "Kept"}
+    assert admin.post("/api/calls", json=call).status_code == 201
+    made = site.run("backup", "python", "manage.py", "back_up", str(tmp_path / "backups"), timeout=PATIENCE_SECONDS)
+    assert made.returncode == 0, made.stdout + made.stderr
+    addresses = {
+        "database-url": restored.postgresql,
+        "mongodb-url": restored.mongodb,
+        "redis-url": at(os.environ["EARSHOT_REDIS_URL"], path="/9"),
+    }
+    variables = {}
+    for name, address in addresses.items():
+        (tmp_path / name).write_text(address)
+        variables[f"EARSHOT_{name.upper().replace('-', '_')}_FILE"] = str(tmp_path / name)
+    words = ["restore", str(tmp_path / "backups"), "--only", "postgresql", "mongodb"]
+    back = site.run("backup", "python", "manage.py", *words, variables=variables, timeout=PATIENCE_SECONDS)
+    assert back.returncode == 0, back.stdout + back.stderr
+    with MongoClient(restored.mongodb) as there:
+        assert there.get_default_database()["calls"].count_documents({"call_id": call["call_id"]}) == 1
+    with psycopg.connect(restored.postgresql) as there:
+        assert there.execute("SELECT username FROM crm_user WHERE username = 'ada'").fetchall() == [("ada",)]
 
 
 def test_a_worker_that_hangs_is_found_out_by_its_check(site):
