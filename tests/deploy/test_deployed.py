@@ -125,8 +125,8 @@ def site(tmp_path_factory, accounts):
     named = {
         "database-url": accounts.postgresql,
         "mongodb-url": accounts.mongodb,
-        "redis-url": at(os.environ["EARSHOT_REDIS_URL"], path="/14"),
-        "cache-url": at(os.environ["EARSHOT_CACHE_URL"], path="/14"),
+        "redis-url": at(os.environ["EARSHOT_REDIS_URL"], path="/15"),
+        "cache-url": at(os.environ["EARSHOT_CACHE_URL"], path="/15"),
         "s3-access-key": os.environ["EARSHOT_S3_ACCESS_KEY"],
         "s3-secret-key": os.environ["EARSHOT_S3_SECRET_KEY"],
     }
