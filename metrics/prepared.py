@@ -57,8 +57,12 @@ class Prepared(Generic[T]):
     def _compiled(self) -> tuple[Any, SQLCompiler, "_Statement"]:
         stand_ins = _stand_ins(self._types)
         queryset: Any = self._make(*stand_ins)
-        compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
-        return queryset, compiler, _statement_of(compiler, stand_ins)
+        compiler: Any = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        statement = _statement_of(compiler, stand_ins)
+        # How what comes from the driver becomes what fields hold; they are told the connection when they are used.
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        compiler.get_converters = lambda _: converters
+        return queryset, compiler, statement
 
 
 class PreparedUpdate:
@@ -89,7 +93,10 @@ class _Place:
     """Of which of the values that are asked for, and what the driver wants it to be."""
 
     number: int
-    kind: Callable[[Any], Any]
+    kind: Callable[[Any], Any] | None
+
+    def taken_by(self, value: Any) -> Any:
+        return value if self.kind is None or value is None else self.kind(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class _Statement:
     values: Sequence[Any]
 
     def filled(self, asked: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(one.kind(asked[one.number]) if type(one) is _Place else one for one in self.values)
+        return tuple(one.taken_by(asked[one.number]) if type(one) is _Place else one for one in self.values)
 
 
 class _Compiled:
@@ -139,9 +146,5 @@ def _place_of(value: Any, stand_ins: Sequence[Any]) -> _Place | None:
     for number, stand_in in enumerate(stand_ins):
         # Of whole numbers the driver's own kinds tell how long they are.
         if isinstance(value, type(stand_in)) and value == stand_in:
-            return _Place(number, _as_it_is if type(value) is type(stand_in) else type(value))
+            return _Place(number, None if type(value) is type(stand_in) else type(value))
     return None
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
