@@ -1,5 +1,6 @@
 """Consent to being recorded: who said what, when, to which words. Kept as it was said; the latest holds."""
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -8,9 +9,13 @@ from django.utils import timezone
 from audio import sessions
 from audio.errors import ConsentRequired
 from audio.models import AudioSession, RecordingConsent, RecordingPolicy
+from metrics.prepared import Prepared
 
 # What is said within so much of what was recorded counts as said before it.
 CLOCKS_DIFFER_BY = timedelta(seconds=10)
+_latest: Prepared[RecordingConsent] = Prepared(
+    lambda session_id: RecordingConsent.objects.filter(session=session_id).order_by("-created_at", "-pk")[:1], uuid.UUID
+)
 
 
 def record(session: AudioSession, *, given: bool, by: str, wording: str, at: datetime | None = None) -> None:
@@ -27,7 +32,7 @@ def record(session: AudioSession, *, given: bool, by: str, wording: str, at: dat
 
 def latest(session: AudioSession) -> RecordingConsent | None:
     """What holds now: what was told last, whatever clocks say."""
-    return session.consents.order_by("-created_at", "-pk").first()
+    return next(iter(_latest(session.pk)), None)
 
 
 def refuse_without(session: AudioSession, *, captured_at: datetime | None, seconds: float) -> None:

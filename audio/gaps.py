@@ -11,10 +11,16 @@ from audio.errors import BadGap
 from audio.manifest import ROUNDING_SECONDS
 from audio.models import AudioChunk, AudioSession, RecordingGap
 from audio.states import GapCause, SessionStatus
-from metrics.prepared import PreparedUpdate
+from metrics.prepared import Prepared, PreparedUpdate
 
 # More than a recording of days has; a recorder that makes one a second is stopped.
 MOST_GAPS = 10_000
+_open_pause: Prepared[int] = Prepared(
+    lambda session_id: RecordingGap.objects.filter(
+        session=session_id, cause=GapCause.PAUSE, end_seconds=None
+    ).values_list("pk", flat=True)[:1],
+    uuid.UUID,
+)
 # Asked at every upload.
 _end_pauses = PreparedUpdate(
     lambda session_id, latest, end: (
@@ -56,9 +62,7 @@ def declare(
 
 
 def is_paused(session: AudioSession) -> bool:
-    return session.status == SessionStatus.RECORDING and (
-        session.gaps.filter(cause=GapCause.PAUSE, end_seconds=None).exists()
-    )
+    return session.status == SessionStatus.RECORDING and bool(_open_pause(session.pk))
 
 
 def end_pauses_before(chunk: AudioChunk) -> None:

@@ -54,7 +54,9 @@ class RollUp(TypedDict):
 
 
 def of(session: AudioSession) -> RollUp:
-    """The figures, from the cache if it has them."""
+    """The figures, from the cache if it has them; of a recording without sound there is nothing to work out."""
+    if not session.chunk_count:
+        return _of_nothing()
     kept = cache.get(_key(session.pk))
     return make(session) if kept is None else cast("RollUp", orjson.loads(kept))
 
@@ -108,6 +110,21 @@ def make(session: AudioSession) -> RollUp:
         # Asked after it has been put: an erasure that closes the recording later finds it.
         cache.drop(_key(session.pk))
     return found
+
+
+def _of_nothing() -> RollUp:
+    return RollUp(
+        analysed_chunks=0,
+        failed_chunks=0,
+        sound_seconds=0.0,
+        talk_seconds=0.0,
+        silence_seconds=0.0,
+        crosstalk_seconds=0.0,
+        speakers={},
+        speaker_changes=0,
+        most_speakers=0,
+        total_suspicious_score=0.0,
+    )
 
 
 def _part(one: Talk) -> Part:

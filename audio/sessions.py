@@ -15,7 +15,7 @@ from django.utils import timezone
 from audio import forgotten, live, manifest, rollups, speakers, suspicion
 from audio.errors import ChunksOwed, PersonForgotten, SessionConflict, SoundRemoved, UnknownSession
 from audio.manifest import MOST_NAMED, Gap, Manifest, Piece, SampleRange
-from audio.models import AudioChunk, AudioSession, AudioSessionQuerySet
+from audio.models import AudioChunk, AudioSession, AudioSessionQuerySet, RecordingGap
 from audio.states import ENDED, SESSION_MOVES, ErasedSide, GapCause, ProcessingStatus, SessionStatus, sources
 from calls import conversations, opening
 from calls import live as calls_live
@@ -27,7 +27,7 @@ log = structlog.get_logger("earshot.sessions")
 NOT_THERE = "There is no recording session {session_id} that you may see."
 SOUND_REMOVED = "Its sound was removed because it is older than your company keeps any. The transcript is here still."
 CLOSED = "Its recording was ended before it was heard."
-# Asked at every upload.
+# Asked at every upload, or whenever a recording begins.
 _of_company: Prepared[AudioSession] = Prepared(
     lambda session_id, tenant_id: _with_rules().filter(pk=session_id).of_company(tenant_id), uuid.UUID, int
 )
@@ -36,6 +36,9 @@ _of_user: Prepared[AudioSession] = Prepared(
     uuid.UUID,
     int,
     int,
+)
+_by_id: Prepared[AudioSession] = Prepared(
+    lambda session_id: AudioSession.objects.filter(pk=session_id).order_by(), uuid.UUID
 )
 _locked: Prepared[AudioSession] = Prepared(
     lambda session_id: AudioSession.objects.select_for_update(no_key=True).filter(pk=session_id).order_by(), uuid.UUID
@@ -47,6 +50,28 @@ _stored_of: Prepared[tuple[float, int, int]] = Prepared(
         .order_by()
         .values("session")
         .values_list(Sum("duration_seconds"), Count("pk"), Max("chunk_index"))
+    ),
+    uuid.UUID,
+)
+# Until a worker has decoded a chunk, what its packets hold is what is known of it.
+_pieces_of: Prepared[Any] = Prepared(
+    lambda session_id: (
+        AudioChunk.objects.stored()
+        .filter(session=session_id)
+        .order_by("chunk_index")
+        .values_list(
+            *("chunk_index", "start_time_seconds", "declared_seconds"),
+            Coalesce("decoded_seconds", "duration_seconds"),
+            *("first_sample", "last_sample", "sample_rate"),
+        )
+    ),
+    uuid.UUID,
+)
+_gaps_of: Prepared[Any] = Prepared(
+    lambda session_id: (
+        RecordingGap.objects.filter(session=session_id)
+        .order_by("start_seconds")
+        .values_list("start_seconds", "end_seconds", "cause", "reason")
     ),
     uuid.UUID,
 )
@@ -88,7 +113,7 @@ def start(
     it never saw. Raises SessionConflict when the id belongs to somebody else, PersonForgotten when the user has been
     erased.
     """
-    if session_id is not None and (known := AudioSession.objects.filter(pk=session_id).first()):
+    for known in _by_id(session_id):
         same = _same_again(user, known)
         refuse_forgotten(same)
         return same, False
@@ -287,22 +312,12 @@ def note_life(session: AudioSession, *, at: datetime | None = None) -> None:
 
 def manifest_of(session: AudioSession) -> Manifest:
     """What the recording holds and lacks, by its rows as they are now."""
-    rows = session.chunks.stored().order_by("chunk_index")
-    # Until a worker has decoded a chunk, what its packets hold is what is known of it.
-    held = Coalesce("decoded_seconds", "duration_seconds")
-    fields = ("chunk_index", "start_time_seconds", "declared_seconds", held)
-    counted = ("first_sample", "last_sample", "sample_rate")
     return manifest.lay_out(
         (
             Piece(index, start, declared, decoded, SampleRange(*samples) if None not in samples else None)
-            for index, start, declared, decoded, *samples in rows.values_list(*fields, *counted)
+            for index, start, declared, decoded, *samples in _pieces_of(session.pk)
         ),
-        (
-            Gap(start, end, GapCause(cause), reason)
-            for start, end, cause, reason in session.gaps.order_by("start_seconds").values_list(
-                "start_seconds", "end_seconds", "cause", "reason"
-            )
-        ),
+        (Gap(start, end, GapCause(cause), reason) for start, end, cause, reason in _gaps_of(session.pk)),
         total=session.total_chunks,
         is_abandoned=session.abandoned_at is not None,
     )

@@ -98,8 +98,9 @@ def open_call(
             call = _call_of(user, call_id, start_time, people, given, session_id=session_id)
             if store.insert(call):
                 indexing.mark_stale(user.tenant_id, [call_id])
-            else:
-                known = store.find({"tenant_id": user.tenant_id, "call_id": call_id})
+                live.changed(user.tenant_id, [call_id])
+                return
+            known = store.find({"tenant_id": user.tenant_id, "call_id": call_id})
         if known is not None and known["user_id"] != user.pk and not user.may("calls.read_all"):
             raise UnknownCall(f"There is no call {call_id} that you may see.")
         if not store.attach_session(tenant_id=user.tenant_id, call_id=call_id, session_id=session_id):

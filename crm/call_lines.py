@@ -100,7 +100,8 @@ def _tell_words(segment: Segment, line: Line) -> None:
         steps.append(_in_base_36(begins - before))
         before = begins
     line["times"] = " ".join(steps)
-    if unsure:
+    # Of what somebody has put right nobody doubts the rest any more: they have read it.
+    if unsure and not segment.get("corrected"):
         line["unsure"] = unsure
 
 

@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from metrics.prepared import Prepared
+
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
@@ -62,12 +64,18 @@ class RecordingPolicy(models.Model):
     @classmethod
     def of(cls, tenant_id: int) -> "RecordingPolicy":
         """The company's rules; the defaults where it has set none."""
-        return cls.objects.filter(pk=tenant_id).first() or cls(tenant_id=tenant_id)
+        return next(iter(_recording_policy(tenant_id)), None) or cls(tenant_id=tenant_id)
 
     @classmethod
     def of_session(cls, session: Any) -> "RecordingPolicy":
         """The same of the company that a recording belongs to; nothing is asked for one that was read with them."""
         return getattr(session.tenant, "recording_policy", None) or cls(tenant_id=session.tenant_id)
+
+
+# Asked whenever a recording begins.
+_recording_policy: Prepared[RecordingPolicy] = Prepared(
+    lambda tenant_id: RecordingPolicy.objects.filter(pk=tenant_id), int
+)
 
 
 class EmotionSides(models.TextChoices):

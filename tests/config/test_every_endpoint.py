@@ -42,6 +42,8 @@ OF_THE_COMPANY = {
 }
 # What every company has one of, and calls by the same name.
 OF_EVERY_COMPANY = {"/api/metrics/alerts/rules/{kind}"}
+GARBAGE = ["x", "%00", "🦊", str(uuid.UUID(int=0)), "..%2f..", "9" * 400]
+BODIES_OF_GARBAGE = [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"total_chunks": 1e400}']
 METHODS = {"get", "post", "put", "patch", "delete"}
 # Bodies that the endpoint takes; an endpoint that is not here takes none or an empty one.
 BODIES = {
@@ -150,10 +152,15 @@ def test_there_is_something_to_test():
     assert len(endpoints()) >= 14
 
 
-# What makes these tests dear is the recording that is there, so all roles knock at the same one, one after another.
-def test_a_role_gets_in_just_as_its_capabilities_say(tenant, ours, endpoint):
+# What makes these tests dear is the recording that is there, so all that changes nothing is asked of the same one.
+def test_garbage_in_a_body_is_never_a_5xx_and_a_role_gets_in_just_as_its_capabilities_say(tenant, ours, endpoint):
     method, path = endpoint
     path = path.format(**ours)
+    if method != "get":
+        api = bearer(make_user(tenant, "supervisor"))
+        for body in BODIES_OF_GARBAGE:
+            response = getattr(api, method)(path, body, content_type="application/json")
+            assert response.status_code < 500, body
     capability = resolve(path).func.cls.capabilities[method.upper()]
     for role in Role:
         response = call(bearer(make_user(tenant, role)), method, path, BODIES.get(endpoint))
@@ -161,24 +168,28 @@ def test_a_role_gets_in_just_as_its_capabilities_say(tenant, ours, endpoint):
         assert response.status_code < 500, role
 
 
-def test_whoever_else_knocks_finds_nothing_of_ours(tenant, stranger, agent, ours, endpoint):
+# A hundred endpoints after one another.
+@pytest.mark.timeout(900)
+def test_whoever_else_knocks_finds_nothing_of_ours(tenant, stranger, agent, ours):
     """Nobody at all, every role of another company, and a colleague who is an agent: all of them change nothing."""
-    method, template = endpoint
-    path = template.format(**ours)
-    capability = resolve(path).func.cls.capabilities[method.upper()]
-    response = call(APIClient(), method, path, BODIES.get(endpoint))
-    assert (response.status_code, response.json()["error"]["code"]) == (401, "not_authenticated")
-    strangers = [make_user(stranger.tenant, role) for role in Role if grants(role, capability)]
-    if template not in OF_THE_COMPANY and grants("agent", capability):
-        strangers.append(make_user(tenant, "agent"))
-    for user in strangers:
-        response = call(bearer(user), method, path, BODIES.get(endpoint))
-        if "{" in template and template not in OF_EVERY_COMPANY:
-            assert response.status_code == 404, user.username
-        else:
-            told = response.getvalue().decode()
-            for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
-                assert word not in told, user.username
+    nobody, colleague = APIClient(), bearer(make_user(tenant, "agent"))
+    strangers = {role: bearer(make_user(stranger.tenant, role)) for role in Role}
+    for method, template in endpoints():
+        path, body = template.format(**ours), BODIES.get((method, template))
+        capability = resolve(path).func.cls.capabilities[method.upper()]
+        response = call(nobody, method, path, body)
+        assert (response.status_code, response.json()["error"]["code"]) == (401, "not_authenticated"), path
+        knocking = [api for role, api in strangers.items() if grants(role, capability)]
+        if template not in OF_THE_COMPANY and grants("agent", capability):
+            knocking.append(colleague)
+        for api in knocking:
+            response = call(api, method, path, body)
+            if "{" in template and template not in OF_EVERY_COMPANY:
+                assert response.status_code == 404, (method, path)
+            else:
+                told = response.getvalue().decode()
+                for word in (ours["session_id"], ours["call_id"], agent.username, OURS):
+                    assert word not in told, (method, path)
 
 
 def test_who_runs_the_site_gets_into_no_endpoint_of_a_company(client, ours):
@@ -219,31 +230,16 @@ def test_a_programs_tokens_are_for_who_manages_people(tenant, role):
     assert token.is_usable != may
 
 
-GARBAGE = ["x", "%00", "🦊", str(uuid.UUID(int=0)), "..%2f..", "9" * 400]
-
-
-def test_garbage_in_a_path_is_a_clear_4xx(supervisor, ours, endpoint):
-    method, template = endpoint
+@pytest.mark.timeout(900)
+def test_garbage_in_a_path_is_a_clear_4xx(supervisor, ours):
     api = bearer(supervisor)
-    # All of it in one test: it changes nothing, and what makes the test dear is the recording that is there.
-    for name, garbage in itertools.product(ours, GARBAGE):
-        if f"{{{name}}}" in template:
-            response = call(api, method, template.format(**{**ours, name: garbage}), BODIES.get(endpoint))
-            assert 400 <= response.status_code < 500, (name, garbage)
-            assert set(response.json()["error"]) <= {"code", "message", "fields"}
-
-
-BODIES_OF_GARBAGE = [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"total_chunks": 1e400}']
-
-
-def test_garbage_in_a_body_is_never_a_5xx(supervisor, ours, endpoint):
-    method, template = endpoint
-    if method == "get":
-        return
-    api = bearer(supervisor)
-    for body in BODIES_OF_GARBAGE:
-        response = getattr(api, method)(template.format(**ours), body, content_type="application/json")
-        assert response.status_code < 500, body
+    for method, template in endpoints():
+        for name, garbage in itertools.product(ours, GARBAGE):
+            if f"{{{name}}}" in template:
+                path = template.format(**{**ours, name: garbage})
+                response = call(api, method, path, BODIES.get((method, template)))
+                assert 400 <= response.status_code < 500, (method, path)
+                assert set(response.json()["error"]) <= {"code", "message", "fields"}, (method, path)
 
 
 def test_an_address_that_does_not_exist_is_404_in_the_one_shape(client, db):

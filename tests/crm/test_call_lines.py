@@ -35,6 +35,11 @@ def test_words_are_told_by_when_each_begins_and_the_unsure_ones_by_their_number(
     assert line["unsure"] == [(1, 31)]
 
 
+def test_of_a_line_that_somebody_has_put_right_no_word_is_doubted():
+    heard = [word("I", 10.0), word("want", 10.5, 0.31), word("it", 11.25)]
+    assert "unsure" not in line_of(segment("I want it", heard, corrected=True))
+
+
 def test_punctuation_by_itself_goes_with_the_word_before_it():
     line = line_of(segment("Yes — of course", [word("Yes", 10.0), word("of", 10.5), word("course", 11.0)]))
     assert times(line) == [10.0, 10.0, 10.5, 11.0]
