@@ -220,7 +220,7 @@ def minutes(
         answers = reading.execute()
     return sorted(
         (
-            MinuteTotals(start + timedelta(minutes=one), kind, _totals(packed))
+            MinuteTotals(start + timedelta(minutes=one), kind, Totals.from_counts(_counts_of_minute(packed)))
             for (start, kind, wanted), found in zip(asked, answers, strict=True)
             for one, packed in zip(wanted, found, strict=True)
             if packed is not None
