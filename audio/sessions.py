@@ -113,8 +113,8 @@ def start(
     it never saw. Raises SessionConflict when the id belongs to somebody else, PersonForgotten when the user has been
     erased.
     """
-    for known in _by_id(session_id):
-        same = _same_again(user, known)
+    for there in _by_id(session_id):
+        same = _same_again(user, there)
         refuse_forgotten(same)
         return same, False
     details = dict(call or {})

@@ -10,8 +10,12 @@ GROUP: Final = "benchmark"
 
 settings.CHANNEL_LAYERS[ALIAS] = {
     "BACKEND": "channels_redis.core.RedisChannelLayer",
-    # Its server waits in Redis for five seconds at a time, longer than the driver would wait by itself.
-    "CONFIG": {"hosts": [{"address": settings.EARSHOT_REDIS_URL, "socket_timeout": 30}], "prefix": "benchmark"},
+    "CONFIG": {
+        # Its server waits in Redis for five seconds at a time, longer than the driver would wait by itself, and sends
+        # by more connections at once than the driver would open.
+        "hosts": [{"address": settings.EARSHOT_REDIS_URL, "socket_timeout": 30, "max_connections": 1000}],
+        "prefix": "benchmark",
+    },
 }
 
 

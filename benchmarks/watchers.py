@@ -25,30 +25,46 @@ class Watchers:
         self._ended = asyncio.Event()
         self._came: list[int] = []
         self.text = ""
+        self.refused: BaseException | None = None
 
     def times(self) -> list[int]:
         """When the next frame came in at each, in nanoseconds of the clock that all processes of a machine share.
 
         One event at a time: the next is told once this has answered. Raises WrongAnswer when it does not come.
         """
-        _wait(self._all_told, "an event to come in everywhere")
+        self._wait(self._all_told, "an event to come in everywhere")
         self._all_told.clear()
         came, self._came = self._came, []
         return came
+
+    def wait_for_all(self) -> None:
+        """Raises WrongAnswer when one does not come, or is refused."""
+        self._wait(self.all_there, "all sockets to be there")
 
     def end(self) -> None:
         """Have all of them closed."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
 
+    def _wait(self, event: threading.Event, what: str) -> None:
+        if not event.wait(_PATIENCE_SECONDS):
+            raise WrongAnswer(f"Waited {_PATIENCE_SECONDS:.0f} s for {what}.")
+        if self.refused is not None:
+            raise WrongAnswer(f"A socket ended while it was waited for {what}: {self.refused}")
+
     async def watch(self) -> None:
         """Until `end`, in a thread of its own."""
         self._loop = asyncio.get_running_loop()
         watching = [asyncio.create_task(self._watch(address)) for address in self._addresses]
-        await self._ended.wait()
-        for task in watching:
+        ended = asyncio.create_task(self._ended.wait())
+        done, _ = await asyncio.wait([ended, *watching], return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, *watching):
             task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        # Of one that was refused it is said why, and nobody waits for it.
+        self.refused = next((error for task in done if (error := task.exception()) is not None), None)
+        self.all_there.set()
+        self._all_told.set()
+        await asyncio.gather(ended, *watching, return_exceptions=True)
 
     async def _watch(self, address: str) -> None:
         async with connect(address, max_size=None) as socket:
@@ -71,13 +87,8 @@ def watching(addresses: Sequence[str], *, are_greeted: bool = False) -> Iterator
     thread = threading.Thread(target=asyncio.run, args=(watchers.watch(),), name="watchers", daemon=True)
     thread.start()
     try:
-        _wait(watchers.all_there, "all sockets to be there")
+        watchers.wait_for_all()
         yield watchers
     finally:
         watchers.end()
         thread.join(_PATIENCE_SECONDS)
-
-
-def _wait(event: threading.Event, what: str) -> None:
-    if not event.wait(_PATIENCE_SECONDS):
-        raise WrongAnswer(f"Waited {_PATIENCE_SECONDS:.0f} s for {what}.")
