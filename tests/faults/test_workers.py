@@ -30,11 +30,14 @@ def chunk_of(client, session):
 
 
 def worker_of(stack, queue):
-    """The worker's parent process; its pool's processes are its children."""
-    workers = stack.processes("celery", f"{queue}@")
-    parents = [pid for pid in workers if set(children_of(pid)) & set(workers)]
-    assert len(parents) == 1, workers
-    return parents[0]
+    """The worker's parent process, once it has a pool, whose processes are its children."""
+
+    def parents():
+        workers = stack.processes("celery", f"{queue}@")
+        return [pid for pid in workers if set(children_of(pid)) & set(workers)]
+
+    [parent] = wait_until(parents, what=f"the worker {queue}")
+    return parent
 
 
 def wait_until_transcription_runs(client, session):
@@ -70,8 +73,7 @@ def test_a_pool_process_is_killed_while_it_transcribes(stack, supervisor, record
 
 
 def test_a_killed_worker_leaves_no_pool_process_behind(stack):
-    parent = wait_until(lambda: worker_of(stack, "analysis"), what="the worker")
+    parent = worker_of(stack, "analysis")
     children = children_of(parent)
-    assert children
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: not any(os.path.exists(f"/proc/{child}") for child in children), what="its pool to end")  # noqa: PTH110
