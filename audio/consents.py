@@ -32,7 +32,7 @@ def record(session: AudioSession, *, given: bool, by: str, wording: str, at: dat
 
 def latest(session: AudioSession) -> RecordingConsent | None:
     """What holds now: what was told last, whatever clocks say."""
-    return next(iter(_latest(session.pk)), None)
+    return _latest.first(session.pk)
 
 
 def refuse_without(session: AudioSession, *, captured_at: datetime | None, seconds: float) -> None:

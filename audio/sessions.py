@@ -113,7 +113,7 @@ def start(
     it never saw. Raises SessionConflict when the id belongs to somebody else, PersonForgotten when the user has been
     erased.
     """
-    for there in _by_id(session_id):
+    if there := _by_id.first(session_id):
         same = _same_again(user, there)
         refuse_forgotten(same)
         return same, False
@@ -164,12 +164,12 @@ def refuse_without_sound(session: AudioSession) -> None:
 def find(user: Any, session_id: uuid.UUID) -> AudioSession:
     """A session that this user may see, with its company's rules for recording; raises UnknownSession for any other."""
     if user.may("recordings.read_all"):
-        found = _of_company(session_id, user.tenant_id)
+        session = _of_company.first(session_id, user.tenant_id)
     else:
-        found = _of_user(session_id, user.tenant_id, user.pk)
-    for session in found:
-        return session
-    raise UnknownSession(NOT_THERE.format(session_id=session_id))
+        session = _of_user.first(session_id, user.tenant_id, user.pk)
+    if session is None:
+        raise UnknownSession(NOT_THERE.format(session_id=session_id))
+    return session
 
 
 def _with_rules() -> AudioSessionQuerySet:
@@ -355,7 +355,7 @@ def settle(session: AudioSession) -> AudioSession:
 
 def settle_locked(session: AudioSession, *, heard_of_at: datetime | None = None) -> AudioSession:
     """The same within the transaction that has locked it; `heard_of_at` when its recorder was heard of just now."""
-    seconds, number, highest = next(iter(_stored_of(session.pk)), (0.0, 0, -1))
+    seconds, number, highest = _stored_of.first(session.pk) or (0.0, 0, -1)
     session.total_duration_seconds, session.chunk_count = seconds, number
     session.last_activity_at = heard_of_at or session.last_activity_at
     session.updated_at = timezone.now()
@@ -402,10 +402,10 @@ def lock(session: AudioSession, *, also_closed: bool = False) -> AudioSession:
     Whoever changes a session, its chunks or their jobs begins with it, so that no two wait for each other. One that is
     closed is changed by its erasure alone.
     """
-    for now in _locked(session.pk):
-        if also_closed or not now.is_closed:
-            return now
-    raise UnknownSession(NOT_THERE.format(session_id=session.pk))
+    now = _locked.first(session.pk)
+    if now is None or (now.is_closed and not also_closed):
+        raise UnknownSession(NOT_THERE.format(session_id=session.pk))
+    return now
 
 
 def _highest_index(session: AudioSession) -> int:

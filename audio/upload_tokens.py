@@ -25,6 +25,9 @@ RENEWABLE = timedelta(hours=24)
 _SALT = "audio.upload_tokens"
 # Of the user's session hash, so much tells one from another.
 _SEAL_CHARACTERS = 16
+_active_user: Prepared[Any] = Prepared(
+    lambda user_id: get_user_model()._default_manager.select_related("tenant").filter(pk=user_id, is_active=True), int
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +76,10 @@ def read(secret: str, *, also_expired: bool = False) -> tuple[Any, UploadToken] 
         return None
     if timezone.now() > (token.renewable_until if also_expired else token.expires_at):
         return None
-    for user in _active_user(user_id):
-        if constant_time_compare(seal, _seal_of(user)):
-            return user, token
-    return None
-
-
-_active_user: Prepared[Any] = Prepared(
-    lambda user_id: get_user_model()._default_manager.select_related("tenant").filter(pk=user_id, is_active=True), int
-)
+    user = _active_user.first(user_id)
+    if user is None or not constant_time_compare(seal, _seal_of(user)):
+        return None
+    return user, token
 
 
 def _seal_of(user: Any) -> str:

@@ -91,7 +91,7 @@ def find_for(asker: User, token_id: int) -> Token:
 def find(secret: str) -> Token | None:
     """The usable token with this secret: neither expired nor revoked, of an active user."""
     now = timezone.now()
-    token = next(iter(_usable(digest_of(secret), now)), None)
+    token = _usable.first(digest_of(secret), now)
     if token is None:
         return None
     if token.last_used_at is None or now - token.last_used_at > LAST_USED_PRECISION:

@@ -53,6 +53,10 @@ class Prepared(Generic[T]):
         asked._iterable_class, asked._fields = queryset._iterable_class, queryset._fields
         return list(asked)
 
+    def first(self, *values: Any) -> T | None:
+        """The first of them, None when there is none."""
+        return next(iter(self(*values)), None)
+
     @cached_property
     def _compiled(self) -> tuple[Any, SQLCompiler, "_Statement"]:
         stand_ins = _stand_ins(self._types)

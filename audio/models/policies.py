@@ -64,7 +64,7 @@ class RecordingPolicy(models.Model):
     @classmethod
     def of(cls, tenant_id: int) -> "RecordingPolicy":
         """The company's rules; the defaults where it has set none."""
-        return next(iter(_recording_policy(tenant_id)), None) or cls(tenant_id=tenant_id)
+        return _recording_policy.first(tenant_id) or cls(tenant_id=tenant_id)
 
     @classmethod
     def of_session(cls, session: Any) -> "RecordingPolicy":

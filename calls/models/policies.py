@@ -47,7 +47,7 @@ class RedactionPolicy(models.Model):
     @classmethod
     def of(cls, tenant_id: int) -> "RedactionPolicy":
         """The company's rules; the defaults where it has set none."""
-        return next(iter(_redaction_policy(tenant_id)), None) or cls(tenant_id=tenant_id)
+        return _redaction_policy.first(tenant_id) or cls(tenant_id=tenant_id)
 
 
 # Asked whenever a call is opened or takes words in.

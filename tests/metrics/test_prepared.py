@@ -35,6 +35,14 @@ def test_it_finds_what_the_queryset_finds_whatever_it_is_asked_for(db):
     assert asked("a", LONG_AGO) == list(Forgotten.objects.filter(scope="a").order_by("digest"))
 
 
+def test_the_first_is_told_by_itself_and_where_there_is_none_nothing(db):
+    asked = of_scope()
+    forget("a", "2", "1")
+
+    assert asked.first("a", LONG_AGO).digest == "1"
+    assert asked.first("b", LONG_AGO) is None
+
+
 def test_a_value_is_a_value_whatever_stands_in_it(db):
     asked = of_scope()
     forget("it's; -- %s \"", "1")
