@@ -53,6 +53,7 @@ def test_a_recording_in_a_few_figures(api, session):
     put_chunk(api, session, 0, encode(speech()[: 16_000 * 8]))
     put_chunk(api, session, 1, encode(tone(2.0)))
     do_all_jobs()
+    session.refresh_from_db()
     figures = rollups.of(session)
     assert (figures["analysed_chunks"], figures["failed_chunks"]) == (2, 0)
     assert figures["sound_seconds"] == pytest.approx(10, abs=0.1)
