@@ -26,7 +26,9 @@ def record(session: AudioSession, *, given: bool, by: str, wording: str, at: dat
     with transaction.atomic():
         sessions.refuse_forgotten(session)
         session = sessions.lock(session)
-        session.consents.get_or_create(at=at or timezone.now(), given=given, defaults={"by": by, "wording": wording})
+        said_at = at or timezone.now()
+        if not session.consents.filter(at=said_at, given=given).exists():
+            session.consents.create(at=said_at, given=given, by=by, wording=wording)
         sessions.note_life(session)
 
 

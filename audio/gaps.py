@@ -8,19 +8,13 @@ from django.db.models.functions import Greatest
 
 from audio import sessions
 from audio.errors import BadGap
-from audio.manifest import ROUNDING_SECONDS
+from audio.manifest import ROUNDING_SECONDS, Manifest
 from audio.models import AudioChunk, AudioSession, RecordingGap
 from audio.states import GapCause, SessionStatus
-from metrics.prepared import Prepared, PreparedUpdate
+from metrics.prepared import PreparedUpdate
 
 # More than a recording of days has; a recorder that makes one a second is stopped.
 MOST_GAPS = 10_000
-_open_pause: Prepared[int] = Prepared(
-    lambda session_id: RecordingGap.objects.filter(
-        session=session_id, cause=GapCause.PAUSE, end_seconds=None
-    ).values_list("pk", flat=True)[:1],
-    uuid.UUID,
-)
 # Asked at every upload.
 _end_pauses = PreparedUpdate(
     lambda session_id, latest, end: (
@@ -61,8 +55,9 @@ def declare(
     return session
 
 
-def is_paused(session: AudioSession) -> bool:
-    return session.status == SessionStatus.RECORDING and bool(_open_pause(session.pk))
+def is_paused(session: AudioSession, whole: Manifest) -> bool:
+    """Whether it goes on and is paused now; `whole` is its manifest."""
+    return session.status == SessionStatus.RECORDING and whole.ends_paused
 
 
 def end_pauses_before(chunk: AudioChunk) -> None:

@@ -51,7 +51,7 @@ class SampleRange:
 class Piece:
     """A stored chunk: where it says that it begins, how long it is said to be, how much of it decodes, in seconds.
 
-    `decoded` is None until somebody has tried.
+    `decoded` is None until somebody has tried. One that `is_late` came when its recorder had counted already.
     """
 
     index: int
@@ -59,6 +59,7 @@ class Piece:
     declared: float
     decoded: float | None = None
     samples: SampleRange | None = None
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +83,23 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`duration` is the length of the line in seconds, its gaps included but for an open end."""
+    """`duration` is the length of the line in seconds, its gaps included but for an open end; `late` chunks came so."""
 
     state: VerdictState
     spans: tuple[Span, ...]
     gaps: tuple[Gap, ...]
     owed: tuple[int, ...]
     duration: float
+    late: int
 
     @property
     def sound_seconds(self) -> float:
         return sum(span.end - span.start for span in self.spans)
+
+    @property
+    def ends_paused(self) -> bool:
+        """Whether sound stopped with a pause, and nothing came after it."""
+        return any(gap.cause == GapCause.PAUSE and gap.end is None for gap in self.gaps)
 
 
 class ToldGap(TypedDict):
@@ -157,6 +164,7 @@ def lay_out(
         gaps=tuple(gaps),
         owed=owed,
         duration=duration,
+        late=sum(piece.is_late for piece in pieces),
     )
 
 

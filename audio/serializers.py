@@ -189,25 +189,30 @@ class SessionSerializer(SessionInListSerializer):
     def to_representation(self, session: AudioSession) -> dict[str, Any]:
         whole = sessions.manifest_of(session)
         verdict = manifest.verdict(whole)
-        policy = RecordingPolicy.of(session.tenant_id)
+        policy = RecordingPolicy.of_session(session)
         consent = consents.latest(session)
-        plain = SessionInListSerializer(session).data
         return {
-            **plain,
+            **_plain_serializer().to_representation(session),
             "verdict": verdict,
             "owed": verdict["owed"],
             "totals": {
                 "duration": round(whole.duration, 6),
                 "sound_seconds": round(whole.sound_seconds, 6),
                 "stored_chunks": len(whole.spans),
-                "late_chunks": session.chunks.stored().filter(is_late=True).count(),
+                "late_chunks": whole.late,
             },
             "analysis": rollups.of(session),
-            "paused": gaps.is_paused(session),
+            "paused": gaps.is_paused(session, whole),
             "consent": None if consent is None else ConsentSerializer(consent).data,
             "consent_required": policy.consent_required,
             "consent_wording": policy.consent_wording,
         }
+
+
+@cache
+def _plain_serializer() -> SessionInListSerializer:
+    """Made once, as the one of chunks is."""
+    return SessionInListSerializer()
 
 
 class PlaceField(serializers.FloatField):

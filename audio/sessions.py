@@ -37,9 +37,6 @@ _of_user: Prepared[AudioSession] = Prepared(
     int,
     int,
 )
-_by_id: Prepared[AudioSession] = Prepared(
-    lambda session_id: AudioSession.objects.filter(pk=session_id).order_by(), uuid.UUID
-)
 _locked: Prepared[AudioSession] = Prepared(
     lambda session_id: AudioSession.objects.select_for_update(no_key=True).filter(pk=session_id).order_by(), uuid.UUID
 )
@@ -62,7 +59,7 @@ _pieces_of: Prepared[Any] = Prepared(
         .values_list(
             *("chunk_index", "start_time_seconds", "declared_seconds"),
             Coalesce("decoded_seconds", "duration_seconds"),
-            *("first_sample", "last_sample", "sample_rate"),
+            *("is_late", "first_sample", "last_sample", "sample_rate"),
         )
     ),
     uuid.UUID,
@@ -91,6 +88,9 @@ _total = PreparedUpdate(
     datetime,
     datetime,
 )
+_hear_of = PreparedUpdate(
+    lambda session_id, now: (AudioSession.objects.filter(pk=session_id), {"last_activity_at": now}), uuid.UUID, datetime
+)
 # Three and a half days of thirty-second chunks.
 MOST_CHUNKS = 10_000
 # A session that ought to have ended by now is settled by the sweep, so many at a time.
@@ -113,10 +113,6 @@ def start(
     it never saw. Raises SessionConflict when the id belongs to somebody else, PersonForgotten when the user has been
     erased.
     """
-    if there := _by_id.first(session_id):
-        same = _same_again(user, there)
-        refuse_forgotten(same)
-        return same, False
     details = dict(call or {})
     session_id = session_id or uuid.uuid4()
     session = AudioSession(
@@ -145,8 +141,9 @@ def start(
     except IntegrityError:
         known = AudioSession.objects.filter(pk=session_id).first()
         if known is not None:
-            # The same request came twice at once and the other was quicker.
-            return _same_again(user, known), False
+            same = _same_again(user, known)
+            refuse_forgotten(same)
+            return same, False
         conversations.read_call(user, session.call_id)
         raise CallTaken(f"Call {session.call_id} has another recording. Give this one a call of its own.") from None
     log.info("session_started", session_id=str(session.pk))
@@ -205,14 +202,14 @@ def complete(session: AudioSession, *, total_chunks: int) -> AudioSession:
         session.abandoned_at = None
         _count(session, total_chunks, at=timezone.now())
     session = settle(session)
+    whole = manifest_of(session)
     if is_news:
-        announce_change(session)
+        _announce(session, whole)
         calls_live.changed(session.tenant_id, [session.call_id])
-    missing = owed(session)
-    if missing:
+    if whole.owed:
         raise ChunksOwed(
-            f"{len(missing)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",
-            fields={"owed": missing[:MOST_NAMED]},
+            f"{len(whole.owed)} of {total_chunks} chunks have not arrived. Send them; the session completes by itself.",
+            fields={"owed": list(whole.owed[:MOST_NAMED])},
         )
     return session
 
@@ -305,17 +302,17 @@ def _count(session: AudioSession, total_chunks: int, *, at: datetime) -> None:
         _move(session, SessionStatus.PROCESSING)
 
 
-def note_life(session: AudioSession, *, at: datetime | None = None) -> None:
+def note_life(session: AudioSession) -> None:
     """The recorder has been heard of."""
-    AudioSession.objects.filter(pk=session.pk).update(last_activity_at=at or timezone.now())
+    _hear_of(session.pk, timezone.now())
 
 
 def manifest_of(session: AudioSession) -> Manifest:
     """What the recording holds and lacks, by its rows as they are now."""
     return manifest.lay_out(
         (
-            Piece(index, start, declared, decoded, SampleRange(*samples) if None not in samples else None)
-            for index, start, declared, decoded, *samples in _pieces_of(session.pk)
+            Piece(index, start, declared, decoded, SampleRange(*samples) if None not in samples else None, is_late)
+            for index, start, declared, decoded, is_late, *samples in _pieces_of(session.pk)
         ),
         (Gap(start, end, GapCause(cause), reason) for start, end, cause, reason in _gaps_of(session.pk)),
         total=session.total_chunks,
@@ -330,7 +327,11 @@ def owed(session: AudioSession) -> list[int]:
 
 def announce_change(session: AudioSession) -> None:
     """Tell whoever watches how the recording stands as a whole."""
-    told = manifest.verdict(manifest_of(session))
+    _announce(session, manifest_of(session))
+
+
+def _announce(session: AudioSession, whole: Manifest) -> None:
+    told = manifest.verdict(whole)
     live.announce(
         "session_changed",
         str(session.pk),

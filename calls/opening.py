@@ -90,18 +90,17 @@ def open_call(
     with transaction.atomic():
         if forgotten.among(user.tenant_id, set().union(*people_by_side(people).values())):
             raise PersonForgotten(f"There is no call {call_id} that you may see.")
-        is_erased = forgotten.is_erased_call(user.tenant_id, call_id)
-        known = store.find({"tenant_id": user.tenant_id, "call_id": call_id})
-        if known is None and is_erased:
-            raise _had_been(call_id)
-        if known is None:
+        if not forgotten.is_erased_call(user.tenant_id, call_id):
+            # Most are new, so that it is not looked for before it has to be.
             call = _call_of(user, call_id, start_time, people, given, session_id=session_id)
             if store.insert(call):
                 indexing.mark_stale(user.tenant_id, [call_id])
                 live.changed(user.tenant_id, [call_id])
                 return
-            known = store.find({"tenant_id": user.tenant_id, "call_id": call_id})
-        if known is not None and known["user_id"] != user.pk and not user.may("calls.read_all"):
+        known = store.find({"tenant_id": user.tenant_id, "call_id": call_id})
+        if known is None:
+            raise _had_been(call_id)
+        if known["user_id"] != user.pk and not user.may("calls.read_all"):
             raise UnknownCall(f"There is no call {call_id} that you may see.")
         if not store.attach_session(tenant_id=user.tenant_id, call_id=call_id, session_id=session_id):
             raise CallTaken(f"Call {call_id} has another recording. Give this one a call of its own.")

@@ -69,6 +69,8 @@ class RecordingPolicy(models.Model):
     @classmethod
     def of_session(cls, session: Any) -> "RecordingPolicy":
         """The same of the company that a recording belongs to; nothing is asked for one that was read with them."""
+        if not session._meta.get_field("tenant").is_cached(session):
+            return cls.of(session.tenant_id)
         return getattr(session.tenant, "recording_policy", None) or cls(tenant_id=session.tenant_id)
 
 

@@ -317,7 +317,7 @@ class SessionAdmin(OfRecordings):
 
     @admin.display(description="Paused now", boolean=True)
     def paused(self, session: AudioSession) -> bool:
-        return gaps.is_paused(session)
+        return gaps.is_paused(session, sessions.manifest_of(session))
 
     @admin.display(description="Consent")
     def consents(self, session: AudioSession) -> SafeString:
