@@ -48,11 +48,14 @@ _SPEECH_FROM = 0.5
 
 def measure(run: Run) -> Iterator[Row]:
     """First in one process on one core; then by web server and workers as they ship, all together on one core."""
-    with tempfile.TemporaryDirectory() as name, no_jobs_left():
+    with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        size = yield from _chunk_by_chunk(run, directory)
+        # Before there are workers: they would hear what is left here first, and what is spoken would wait for it.
+        with no_jobs_left():
+            size = yield from _chunk_by_chunk(run, directory)
         if run.scale.name != "tiny":
-            yield from transcript.measure(run, directory, usual_size=size)
+            with no_jobs_left():
+                yield from transcript.measure(run, directory, usual_size=size)
 
 
 SUITE = Suite(
