@@ -2,6 +2,8 @@ from django.apps import AppConfig
 from django.contrib.staticfiles import apps as staticfiles_apps
 from django.db.backends.signals import connection_created
 
+from config import loading
+
 
 class SwitchboardConfig(AppConfig):
     name = "config"
@@ -12,6 +14,8 @@ class SwitchboardConfig(AppConfig):
         from config import celery, slow_statements  # noqa: F401, PLC0415
 
         connection_created.connect(slow_statements.watch, dispatch_uid="slow_statements")
+        # Of the apps that come after ours, all is loaded by now but what they do when they are ready.
+        loading.has_ended()
 
 
 class ServedFilesConfig(staticfiles_apps.StaticFilesConfig):

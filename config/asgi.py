@@ -8,7 +8,7 @@ from typing import Any, cast
 import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 
-from config import watching
+from config import loading, watching
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # A static file is read whole in a thread, which is what the warning says and costs little here: a browser asks for
@@ -54,3 +54,5 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+# Views and middleware, which Django does not load with its apps.
+loading.has_ended()

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 from botocore.config import Config as S3Config
 from django_stubs_ext import monkeypatch
 
+from config import loading
 from config.environment import Environment
 from config.logs import logging_settings
 
+loading.begins()
 # Lets classes of Django be named with what they hold, as in ModelAdmin[User], at run time too.
 monkeypatch()
 
