@@ -91,6 +91,8 @@ _total = PreparedUpdate(
 _hear_of = PreparedUpdate(
     lambda session_id, now: (AudioSession.objects.filter(pk=session_id), {"last_activity_at": now}), uuid.UUID, datetime
 )
+# Seconds of sound, how many chunks, and the highest index among them.
+NOTHING_STORED = (0.0, 0, -1)
 # Three and a half days of thirty-second chunks.
 MOST_CHUNKS = 10_000
 # A session that ought to have ended by now is settled by the sweep, so many at a time.
@@ -356,7 +358,7 @@ def settle(session: AudioSession) -> AudioSession:
 
 def settle_locked(session: AudioSession, *, heard_of_at: datetime | None = None) -> AudioSession:
     """The same within the transaction that has locked it; `heard_of_at` when its recorder was heard of just now."""
-    seconds, number, highest = _stored_of.first(session.pk) or (0.0, 0, -1)
+    seconds, number, highest = _stored_of.first(session.pk) or NOTHING_STORED
     session.total_duration_seconds, session.chunk_count = seconds, number
     session.last_activity_at = heard_of_at or session.last_activity_at
     session.updated_at = timezone.now()
@@ -411,8 +413,8 @@ def lock(session: AudioSession, *, also_closed: bool = False) -> AudioSession:
 
 def _highest_index(session: AudioSession) -> int:
     """Of the chunks that are stored; -1 when there are none."""
-    highest = session.chunks.stored().aggregate(highest=Max("chunk_index"))["highest"]
-    return -1 if highest is None else highest
+    _, _, highest = _stored_of.first(session.pk) or NOTHING_STORED
+    return highest
 
 
 def unsettled() -> list[AudioSession]:
