@@ -1,7 +1,7 @@
 """A thousand recorders at once: whether anything is lost, how long each waits, and what the server holds of them.
 
-`make bench ONLY=recorders` has them play for some six minutes; `make bench ONLY=ladder` has more and more of them, a
-minute and a half each, until something gives way.
+`make bench ONLY=recorders` has them play for some six minutes; `make bench ONLY=ladder` has more and more of them, two
+minutes each, until something gives way.
 """
 
 from collections.abc import Iterator, Mapping

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ from calls import store
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on. The load is the machine's own over the last minute before."""
+    """What it was measured on, and what of. The load is the machine's own over the last minute before."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         postgresql = cursor.fetchone()[0]
@@ -31,13 +33,33 @@ def machine() -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": platform.platform(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 10**9, 1),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "mongodb": store.version(),
         "redis": told["redis_version"],
         "postgresql": postgresql,
+        "commit": _commit(),
     }
+
+
+def _processor() -> str:
+    """What the system calls it; empty where it says nothing."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _commit() -> str:
+    """Of the checkout, with a mark when something in it is not committed; empty where there is no git."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    asked = (git, "describe", "--always", "--dirty", "--exclude=*")
+    told = subprocess.run(asked, cwd=settings.BASE_DIR, check=False, capture_output=True, text=True)
+    return told.stdout.strip()
 
 
 def show(console: Console, measured: Measured) -> None:

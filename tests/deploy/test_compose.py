@@ -142,6 +142,12 @@ def test_our_image_is_built_once_and_pulled_from_nowhere():
     assert {service["pull_policy"] for name, service in of_ours().items() if name != "migrate"} == {"never"}
 
 
+def test_whoever_looks_at_the_engines_of_hearing_has_the_models_that_were_fetched():
+    [there] = SERVICES["models"]["volumes"]
+    for name in ("migrate", "web", "transcription"):
+        assert f"{there}:ro" in SERVICES[name]["volumes"], name
+
+
 def test_what_fetches_models_from_strangers_is_given_no_secret():
     models = SERVICES["models"]
     assert (models["secrets"], models["env_file"], models["networks"]) == ([], [], ["outside"])
