@@ -1,9 +1,11 @@
-"""Keeps processes alive, and stops them in order."""
+"""Keeps processes alive and their logs within bounds, and stops them in order."""
 
 import asyncio
 import time
 from itertools import groupby
+from pathlib import Path
 
+from config.stack import logs
 from config.stack.processes import Child, Program, told
 from config.stack.readiness import Ask, Ended, until_it_answers
 from config.stack.screen import Failure, Screen
@@ -12,13 +14,17 @@ from config.stack.screen import Failure, Screen
 _DELAYS_SECONDS = (0, 1, 2, 4, 8, 16, 30)
 _LONG_LIFE_SECONDS = 60.0
 _RETURN_SECONDS = 60.0
+# From one look at the logs to the next.
+_LOGS_SECONDS = 60.0
 
 
 class Supervisor:
     """Every process it has started is started again when it dies, until `stop`."""
 
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+    def __init__(
+        self, screen: Screen, *, most_log_bytes: int = logs.MOST_BYTES, logs_seconds: float = _LOGS_SECONDS
+    ) -> None:
+        self._screen, self._most_log_bytes, self._logs_seconds = screen, most_log_bytes, logs_seconds
         self._children: dict[str, Child] = {}
         self._watches: list[asyncio.Task[None]] = []
 
@@ -33,6 +39,8 @@ class Supervisor:
                 child.kill()
                 raise
         self._watches.append(asyncio.create_task(self._watch(child, ask)))
+        if program.log:
+            self._watches.append(asyncio.create_task(self._bound(program.log)))
         return child
 
     async def stop(self) -> None:
@@ -49,6 +57,15 @@ class Supervisor:
         """End all at once, in no order."""
         for child in self._children.values():
             child.kill()
+
+    async def _bound(self, log: Path) -> None:
+        while True:
+            await asyncio.sleep(self._logs_seconds)
+            try:
+                await asyncio.to_thread(logs.bound, log, most_bytes=self._most_log_bytes)
+            except OSError as error:
+                # As when the disk is full. It is tried again.
+                self._screen.say(f"  {log.name} cannot be set aside: {error.strerror}")
 
     async def _watch(self, child: Child, ask: Ask | None) -> None:
         program = child.program
