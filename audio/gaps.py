@@ -57,7 +57,7 @@ def declare(
 
 def is_paused(session: AudioSession, whole: Manifest) -> bool:
     """Whether it goes on and is paused now; `whole` is its manifest."""
-    return session.status == SessionStatus.RECORDING and whole.ends_paused
+    return session.status == SessionStatus.RECORDING and whole.is_paused
 
 
 def end_pauses_before(chunk: AudioChunk) -> None:

@@ -83,7 +83,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`duration` is the length of the line in seconds, its gaps included but for an open end; `late` chunks came so."""
+    """`duration` is the length of the line in seconds, its gaps included but for an open end; `late` chunks came so.
+
+    `is_paused` as the recorder told it: a pause was declared and not ended, wherever the line has it by now.
+    """
 
     state: VerdictState
     spans: tuple[Span, ...]
@@ -91,15 +94,11 @@ class Manifest:
     owed: tuple[int, ...]
     duration: float
     late: int
+    is_paused: bool
 
     @property
     def sound_seconds(self) -> float:
         return sum(span.end - span.start for span in self.spans)
-
-    @property
-    def ends_paused(self) -> bool:
-        """Whether sound stopped with a pause, and nothing came after it."""
-        return any(gap.cause == GapCause.PAUSE and gap.end is None for gap in self.gaps)
 
 
 class ToldGap(TypedDict):
@@ -139,6 +138,8 @@ def lay_out(
     """The manifest of what is stored and declared. `pieces` in the order of their indexes; `total` once it is known."""
     pieces = list(pieces)
     placed = list(_placed(pieces))
+    declared = list(declared)
+    is_paused = any(gap.cause == GapCause.PAUSE and gap.end is None for gap in declared)
     declared = [_ended(gap, placed) for gap in declared]
     gaps = list(declared)
     for place, following in pairwise([_Place.before_all(), *placed]):
@@ -165,6 +166,7 @@ def lay_out(
         owed=owed,
         duration=duration,
         late=sum(piece.is_late for piece in pieces),
+        is_paused=is_paused,
     )
 
 

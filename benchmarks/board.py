@@ -204,7 +204,7 @@ def _moving(run: Run, company: Company) -> Iterator[Row]:
         "by the verb": Variant(partial(all_move, by_board), prepare, is_exact),
         _BASELINE: Variant(partial(all_move, without), prepare, lambda _, done: done == each * at_once),
     }
-    what = f"cards moved by {at_once} at once, while the board is read"
+    what = f"cards moved in the store by {at_once} at once, while the board is read"
     repetitions = run.scale.pick(tiny=1, small=4, usual=12)
     taken = alternate(variants, repetitions=repetitions, step=run.telling(what), warming=1)
     check_answers({name: variants[name] for name in (_OURS, "by the verb")})
@@ -220,7 +220,7 @@ def _moving(run: Run, company: Company) -> Iterator[Row]:
         "slowest round",
     )
     yield Row(
-        "the same by board.move",
+        "the same by board.move, with all that it asks and marks",
         "/s",
         verb,
         baseline,

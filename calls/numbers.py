@@ -2,6 +2,8 @@
 
 from django.db import connection
 
+from calls import store
+
 SEQUENCE = "calls_number"
 
 
@@ -10,3 +12,15 @@ def following(count: int = 1) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [SEQUENCE, count])
         return [int(number) for (number,) in cursor.fetchall()]
+
+
+def catch_up() -> None:
+    """Have them go on after the highest that a call has, if they have not got so far.
+
+    Of a backup that was made while calls came in, MongoDB's part may know later ones than PostgreSQL's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT setval(%(sequence)s, %(highest)s) FROM {SEQUENCE} WHERE last_value < %(highest)s",  # noqa: S608
+            {"sequence": SEQUENCE, "highest": store.highest_number()},
+        )

@@ -22,7 +22,7 @@ django.setup(set_prefix=False)
 
 # What follows needs the apps that have just been loaded.
 from django.conf import settings  # noqa: E402
-from django.urls import re_path  # noqa: E402
+from django.urls import get_resolver, re_path  # noqa: E402
 
 from config.gate import App, Gate, Limits, Receive, Scope, Send  # noqa: E402
 from config.handler import Handler  # noqa: E402
@@ -54,5 +54,6 @@ application = ProtocolTypeRouter(
         ),
     }
 )
-# Views and middleware, which Django does not load with its apps.
+# Django loads views when they are first asked for. Whoever asks first shall not wait for that.
+get_resolver().url_patterns  # noqa: B018 - which loads them
 loading.has_ended()

@@ -11,7 +11,7 @@ import structlog
 from celery import Celery, signals, states
 from celery.utils.log import get_multiprocessing_logger
 
-from config import heartbeat, sign_of_life, watching
+from config import heartbeat, loading, sign_of_life, watching
 from config.stack.processes import end_with_parent
 from metrics import timings
 
@@ -54,6 +54,12 @@ def refuse_half_restored(**_: Any) -> None:
 
     if reason := restoring.refused():
         raise SystemExit(reason)
+
+
+@signals.worker_before_create_process.connect
+def leave_alone_what_is_loaded(**_: Any) -> None:
+    # Celery has looked at all of it by now, views with it, and is about to fork.
+    loading.has_ended()
 
 
 @signals.celeryd_init.connect

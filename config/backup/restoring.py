@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from audio import blobs
 from audio import objects as sound
+from calls import numbers
 from config.backup import files, manifest, objects, places, postgresql, stores
 from config.backup.errors import BackupError, Damaged
 from config.backup.manifest import Manifest
@@ -294,6 +295,7 @@ def _make_whole(planned: Plan, progress: Progress) -> None:
         # The digests that the databases have are under a secret that is no more.
         RootFingerprint.objects.all().delete()
     call_command("create_stores", stdout=StringIO())
+    numbers.catch_up()
     if stores.POSTGRESQL in planned.parts and not planned.archive_is_lost:
         resuming.resume()
     if stores.POSTGRESQL not in planned.parts:

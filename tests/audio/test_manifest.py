@@ -75,6 +75,14 @@ def test_a_pause_that_nobody_ended_ends_where_sound_begins_again():
     assert (manifest.state, told(manifest)) == (State.COMPLETE, [(30, 90, "pause")])
 
 
+def test_it_is_paused_until_the_recorder_says_otherwise_wherever_the_line_has_what_came_before():
+    paused = lay_out([Piece(0, 0, 30), Piece(1, 29, 0.5)], [Gap(29.9, None, GapCause.PAUSE, "card data")])
+    assert paused.spans[1].start == 30, "which is after the pause began"
+    assert paused.is_paused
+    assert not whole(Piece(0, 0, 30), declared=[Gap(29.9, 40, GapCause.PAUSE)]).is_paused
+    assert not whole(Piece(0, 0, 30), declared=[Gap(29.9, None, GapCause.DEVICE)]).is_paused
+
+
 def test_what_a_pause_leaves_of_a_hole_is_told_apart():
     manifest = whole(Piece(0, 0, 30), Piece(1, 90, 30), declared=[Gap(40, 60, GapCause.PAUSE, "card data")])
     assert manifest.state == State.INCOMPLETE

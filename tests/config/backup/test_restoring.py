@@ -6,9 +6,12 @@ from contextlib import contextmanager
 import pytest
 import redis
 from django.core.management import CommandError, call_command
+from django.db import connection
+from pymongo.errors import DuplicateKeyError
 
 from audio import blobs
 from audio.models import AudioChunk
+from calls import numbers
 from calls.store.client import collection
 from config import doctor
 from config.backup import making, places, postgresql, restoring, stores
@@ -115,6 +118,22 @@ def test_all_of_it_comes_back_and_who_was_erased_since_is_forgotten_again(world,
     instead = elsewhere.manage("restore", backups, "--replace", "--yes")
     assert instead.returncode == 0, instead.stdout + instead.stderr
     assert elsewhere.rows("SELECT count(*) FROM audio_audiochunk") == [(1,)]
+
+
+def test_calls_are_numbered_on_from_the_highest_that_came_back(world, agent, backups, elsewhere):
+    highest = max(one["id"] for one in collection("calls").find())
+    with connection.cursor() as cursor:
+        # As PostgreSQL had it when it was copied, before the last call came in, which MongoDB's copy has.
+        cursor.execute("SELECT setval('calls_number', %s)", [highest - 1])
+    make(backups)
+    done = elsewhere.manage("restore", backups)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert elsewhere.rows("SELECT last_value FROM calls_number") == [(highest,)]
+
+    with pytest.raises(DuplicateKeyError):
+        make_session(agent)
+    numbers.catch_up()
+    make_session(agent)
 
 
 def test_an_object_that_was_lost_holds_nothing_else_up(world, api, backups, elsewhere):
