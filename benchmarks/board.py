@@ -178,10 +178,11 @@ def _moving(run: Run, company: Company) -> Iterator[Row]:
     def without(call_id: str, status_id: str | None) -> bool:
         return boards.move_without_counting(company.tenant_id, call_id, status_id, entry)
 
-    read = 0
+    read, has_counted = 0, False
 
     def all_move(move: Move, _given: Any) -> int:
-        nonlocal read
+        nonlocal read, has_counted
+        has_counted = move is not without
         ended = Event()
         with ThreadPoolExecutor(at_once + 1) as pool:
             reader = pool.submit(_read_until, company, ended)
@@ -194,7 +195,10 @@ def _moving(run: Run, company: Company) -> Iterator[Row]:
         return done
 
     def prepare() -> None:
-        store.reconcile_counters()
+        # Before every round that is timed, of the one before it.
+        drifts = store.reconcile_counters()
+        if drifts and has_counted:
+            raise WrongAnswer(f"Counters are wrong after moves that counted: {drifts}")
 
     def is_exact(_given: None, done: int) -> bool:
         return done == each * at_once and not store.reconcile_counters(mend=False)

@@ -256,7 +256,7 @@ def _by_batch_size(run: Run, tenant_id: int) -> Iterator[Row]:
 
     def taken_out(size: int) -> Sequence[queue.Entry]:
         for _ in range(size):
-            _queue_one(tenant_id)
+            _queue(tenant_id, make_conversation(next(_numbers)))
         return queue.take("benchmark", most=size, age_seconds=0)
 
     def made(size: int) -> list[Any]:
@@ -320,7 +320,8 @@ def _ways(tenant_id: int) -> dict[str, Variant]:
     )
     return {
         _QUEUE: Variant(
-            run=lambda _given: _queue_one(tenant_id),
+            run=partial(_queue, tenant_id),
+            prepare=lambda: make_conversation(next(_numbers)),
             answer=lambda _given, identity: intake.standing(tenant_id, identity)["status"] == "queued",
         ),
         _INSERT: Variant(
@@ -341,8 +342,8 @@ def _is_done(way: Variant) -> bool:
     return bool(way.run(way.prepare()))
 
 
-def _queue_one(tenant_id: int) -> str:
-    return intake.queue_conversation("5", "web", make_conversation(next(_numbers)), tenant_id=tenant_id)
+def _queue(tenant_id: int, conversation: str) -> str:
+    return intake.queue_conversation("5", "web", conversation, tenant_id=tenant_id)
 
 
 def _send(tenant_id: int, count: int, pause: float) -> None:
@@ -352,7 +353,7 @@ def _send(tenant_id: int, count: int, pause: float) -> None:
         wait = began + number * pause - time.monotonic()
         if wait > 0:
             time.sleep(wait)
-        _queue_one(tenant_id)
+        _queue(tenant_id, make_conversation(next(_numbers)))
 
 
 def _until_stored(tenant_id: int, count: int) -> None:

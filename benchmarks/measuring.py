@@ -76,9 +76,7 @@ def alternate(
     order = list(variants)
     gc.collect()
     for number in range(repetitions):
-        # Whoever is first in a turn finds the caches as the last one left them: each is first as often.
-        turn = number % len(order)
-        for name in order[turn:] + order[:turn]:
+        for name in _turn(order, number):
             variant = variants[name]
             given = variant.prepare()
             began = time.perf_counter()
@@ -86,6 +84,17 @@ def alternate(
             samples[name].append((time.perf_counter() - began) * 1000)
         step((number + 1) / repetitions)
     return {name: figures(taken) for name, taken in samples.items()}
+
+
+def _turn(order: Sequence[str], number: int) -> Sequence[str]:
+    """Who comes after whom this time. Each finds the caches as the one before it left them.
+
+    Everybody begins as often as everybody else; and since every second time round goes backwards, of two neighbours
+    each comes after the other as often.
+    """
+    first, is_backwards = number % len(order), number // len(order) % 2
+    turn = [*order[first:], *order[:first]]
+    return turn[::-1] if is_backwards else turn
 
 
 def check_answers(variants: Mapping[str, Variant]) -> None:

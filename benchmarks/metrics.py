@@ -98,7 +98,8 @@ def _recent(run: Run, company: Company, segments: list[Segment]) -> Row:
         (at_most(ours.median, MOST_MS["recent"], "ms"),),
         baseline_is="one hash for each segment, found by SCAN, whose times and sums are read",
         floor_is="Redis PING",
-        note="sums of each minute with the sketch of latency, and the hundred newest in full",
+        note="sums of each minute with the sketch of latency, and the hundred newest in full; asked again, as by a "
+        "dashboard, so that minutes that are over are unpacked already",
     )
 
 
@@ -117,7 +118,7 @@ def _hours(run: Run, company: Company) -> Row:
         },
         MOST_MS["hours"],
         baseline_is="a document for each segment, grouped by hour",
-        note="the running hour from Redis",
+        note="the running hour from Redis, its minutes unpacked already",
     )
 
 

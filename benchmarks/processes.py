@@ -6,12 +6,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import connection
+
+from config.stack.processes import stand_back
 
 PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.1
@@ -24,33 +27,28 @@ class NotRunning(Exception):
 
 @contextmanager
 def running(
-    arguments: Sequence[str], *, is_ready: Callable[[], bool], program: str = sys.executable, **environment: str
-) -> Iterator[int]:
-    """The id of a process, of Python if nothing else is said, once it is ready and until the block ends.
-
-    Raises NotRunning.
-    """
-    with running_on(None, arguments, is_ready=is_ready, program=program, **environment) as pid:
-        yield pid
-
-
-@contextmanager
-def running_on(
-    core: int | None,
     arguments: Sequence[str],
     *,
     is_ready: Callable[[], bool],
     program: str = sys.executable,
-    **environment: str,
+    environment: Mapping[str, str] | None = None,
+    core: int | None = None,
+    niceness: int = 0,
 ) -> Iterator[int]:
-    """The same on one core alone, with all that it starts; anywhere where none is named."""
+    """The id of a process, of Python if nothing else is said, once it is ready and until the block ends.
+
+    As the launcher starts one: in a session of its own, and standing back as far as it is told. With a `core` it and
+    all that it starts stay on that one. Raises NotRunning.
+    """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [program, *arguments],
             cwd=settings.BASE_DIR,
-            env={**os.environ, **stores(), **environment},
+            env={**os.environ, **stores(), **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=partial(stand_back, niceness),  # noqa: PLW1509 - as the launcher does
         )
         try:
             keep_to(process.pid, core)

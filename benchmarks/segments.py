@@ -33,13 +33,13 @@ _DETAIL = "lists of detail"
 
 def measure(run: Run) -> Iterator[Row]:
     client = redis.Redis.from_url(settings.EARSHOT_REDIS_URL)
-    client.flushdb(asynchronous=True)
+    client.flushdb()
     try:
         yield from _writing(run, client)
         yield from _hour(run, client)
         yield _erasing(run, client)
     finally:
-        client.flushdb(asynchronous=True)
+        client.flushdb()
 
 
 SUITE = Suite(
@@ -85,7 +85,7 @@ def _writing(run: Run, client: redis.Redis) -> Iterator[Row]:
                 f"≤ {MOST_OF_DETAIL:g} × baseline; the floor is {detail.median / baseline.median:.2f} × baseline"
             ),
         )
-        client.flushdb(asynchronous=True)
+        client.flushdb()
 
 
 def _hour(run: Run, client: redis.Redis) -> Iterator[Row]:
@@ -113,7 +113,7 @@ def _hour(run: Run, client: redis.Redis) -> Iterator[Row]:
     ours, baseline = taken[_OURS], taken[_BASELINE]
     yield Row(what, "ms", ours, baseline, targets=(faster(ours, baseline, least=LEAST_OF_HOUR),))
     yield _filling(run, hour, segments, baseline)
-    client.flushdb(asynchronous=True)
+    client.flushdb()
 
 
 def _filling(run: Run, hour: Hour, segments: int, baseline: Figures) -> Row:

@@ -18,6 +18,7 @@ from benchmarks.people import make_supervisor
 from benchmarks.processes import free_port, listens, running
 from benchmarks.rows import Row, Suite
 from benchmarks.scales import Run
+from benchmarks.shipped import no_jobs_left
 from benchmarks.uploads import NO_LIMIT
 from crm import tokens
 
@@ -63,7 +64,7 @@ class Server:
 
 def measure(run: Run) -> Iterator[Row]:
     """With a company of its own, whose calls nobody changes meanwhile."""
-    with boards.database_of_its_own(), ExitStack() as stack:
+    with boards.database_of_its_own(), no_jobs_left(), ExitStack() as stack:
         [company] = boards.make_companies([run.scale.pick(tiny=20, small=1000, usual=1000)], run.telling("calls"))
         servers = {}
         # To try whether it works, one of each kind.
@@ -71,10 +72,11 @@ def measure(run: Run) -> Iterator[Row]:
         for name in names:
             port = free_port()
             command = _SERVERS[name](port)
-            pid = stack.enter_context(running(command, is_ready=partial(listens, port), **NO_LIMIT))
+            pid = stack.enter_context(running(command, is_ready=partial(listens, port), environment=NO_LIMIT))
             servers[name] = Server(port, pid)
         # Of another company: the numbers of this one's calls are not those that it would have been given.
         recorder, _ = make_supervisor()
+        size = len(chunks.make_sound()) / 1000
         secret = tokens.issue(company.user, name="benchmark")
         headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
         wanted = {
@@ -83,7 +85,7 @@ def measure(run: Run) -> Iterator[Row]:
             ),
             "a call": _always(Request("GET", f"/api/calls/call-{company.tenant_id}-0", b"", headers)),
             "the board": _always(Request("POST", BOARD, orjson.dumps({"limit": 20}), headers)),
-            "a chunk of 240 KB": Asked(lambda: chunks.recorder(recorder), _told_of_chunk),
+            f"a chunk of {size:.0f} KB": Asked(lambda: chunks.recorder(recorder), _told_of_chunk),
         }
         for what, asked in wanted.items():
             for level in run.scale.pick(tiny=(2,), small=LEVELS, usual=LEVELS):

@@ -1,15 +1,16 @@
 """The processes of Earshot as the launcher starts them, on the stores of the run."""
 
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import web
-from benchmarks.processes import free_port, listens, running, running_on
+from benchmarks.processes import free_port, listens, running
 from config import queues
 from config.celery import app
+from config.stack.processes import Program
 
 _ANSWER_SECONDS = 0.5
 
@@ -26,11 +27,11 @@ class Shipped:
 def shipped(workers: Sequence[str], *, core: int | None = None) -> Iterator[Shipped]:
     """The web server and these workers, once all of them are ready; with a `core`, all of them on that one."""
     port = free_port()
-    commands = {program.name: program.command[1:] for program in web.programs(port)}
+    programs = {program.name: program for program in web.programs(port)}
     ready = {"web": partial(listens, port), **{name: partial(_answers, name) for name in workers}}
     with ExitStack() as stack:
         pids = {
-            name: stack.enter_context(running_on(core, commands[name], is_ready=is_ready))
+            name: stack.enter_context(_running(programs[name], is_ready=is_ready, core=core))
             for name, is_ready in ready.items()
         }
         yield Shipped(f"http://127.0.0.1:{port}", pids)
@@ -40,9 +41,7 @@ def shipped(workers: Sequence[str], *, core: int | None = None) -> Iterator[Ship
 def worker(name: str) -> Iterator[int]:
     """The process of this worker, once it is ready, standing back as the launcher has it do."""
     [program] = [one for one in web.programs(free_port()) if one.name == name]
-    # It and the processes that it starts; those are there when it answers.
-    back = ("-n", str(program.niceness), *program.command)
-    with running(back, is_ready=partial(_answers, name), program="nice") as pid:
+    with _running(program, is_ready=partial(_answers, name)) as pid:
         yield pid
 
 
@@ -55,6 +54,10 @@ def no_jobs_left() -> Iterator[None]:
         with app.connection_for_write() as broker:
             for queue in queues.names():
                 broker.default_channel.queue_purge(queue)
+
+
+def _running(program: Program, *, is_ready: Callable[[], bool], core: int | None = None) -> AbstractContextManager[int]:
+    return running(program.command[1:], is_ready=is_ready, core=core, niceness=program.niceness)
 
 
 def _answers(worker: str) -> bool:

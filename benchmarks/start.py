@@ -7,33 +7,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
-import redis
-from celery import Celery
 from django.conf import settings
-from kombu.exceptions import OperationalError
 
-from benchmarks import memory
+from benchmarks import memory, workers
 from benchmarks.measuring import figures
 from benchmarks.processes import NotRunning, free_port
 from benchmarks.rows import Row, Suite, at_most
 from benchmarks.scales import Run
 from benchmarks.waiting import until
-from config.stack.place import PASSABLE, read_pairs
+from config.stack.place import PASSABLE
 
 MOST_TO_FIRST_PAGE: Final = 15.0
 MOST_TO_STOP: Final = 5.0
-_WORKERS: Final = {"analysis", "transcription", "general"}
 _FIRST_PAGE: Final = 'type="password"'
 _PATIENCE_SECONDS: Final = 180.0
 # Seconds after the workers are there, in which they and what they have told one another come to rest.
 _REST_SECONDS: Final = 5.0
+# Between two looks, each of which takes some of the processor that what is looked for needs.
+_LOOK_SECONDS: Final = 0.05
 # Of all of it, so many processes are named.
 _MOST_NAMED: Final = 4
 
@@ -89,18 +87,23 @@ SUITE = Suite(
 
 
 def _start_and_stop(data: Path, taken: _Taken) -> None:
-    with _started(data) as (launcher, url, began):
-        until(lambda: _has_first_page(url) or _ended(launcher), "the first page", seconds=_PATIENCE_SECONDS)
+    # Made before the clock runs: what it takes for https is a fifth of a second.
+    with httpx.Client(timeout=10.0, trust_env=False) as browser, _started(data) as (launcher, url, began):
+        _wait(lambda: _has_first_page(browser, url) or _ended(launcher), "the first page")
         taken.to_page.append(time.monotonic() - began)
-        until(lambda: _answering(data) >= _WORKERS or _ended(launcher), "the workers", seconds=_PATIENCE_SECONDS)
+        _wait(lambda: workers.answering(data) >= workers.NAMES or _ended(launcher), "the workers")
         taken.to_workers.append(time.monotonic() - began)
         if memory.is_told():
             time.sleep(_REST_SECONDS)
             taken.sizes.append({f"{_name(pid)} {pid}": memory.of(pid) for pid in _processes(data)})
         told = time.monotonic()
         launcher.send_signal(signal.SIGINT)
-        until(lambda: launcher.poll() is not None and not _processes(data), "everything to stop")
+        _wait(lambda: launcher.poll() is not None and not _processes(data), "everything to stop")
         taken.to_stop.append(time.monotonic() - told)
+
+
+def _wait(is_so: Callable[[], bool], what: str) -> None:
+    until(is_so, what, seconds=_PATIENCE_SECONDS, look_seconds=_LOOK_SECONDS)
 
 
 @contextmanager
@@ -134,29 +137,14 @@ def _ended(launcher: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _has_first_page(url: str) -> bool:
+def _has_first_page(browser: httpx.Client, url: str) -> bool:
     """Whether a browser that has never been here sees where to sign in."""
+    browser.cookies.clear()
     try:
-        answer = httpx.get(url, follow_redirects=True, timeout=10.0, trust_env=False)
+        answer = browser.get(url, follow_redirects=True)
     except httpx.TransportError:
         return False
     return answer.status_code == httpx.codes.OK and _FIRST_PAGE in answer.text
-
-
-def _answering(data: Path) -> set[str]:
-    """The workers that do."""
-    broker = read_pairs(data / "run" / "env").get("EARSHOT_REDIS_URL")
-    if broker is None:
-        return set()
-    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    with Celery(broker=broker, set_as_current=False) as app:
-        app.conf.broker_transport_options = options
-        try:
-            answers: list[dict[str, Any]] = app.control.ping(timeout=0.5, limit=len(_WORKERS)) or []
-        except (redis.RedisError, OperationalError):
-            # The connection is that of the start before, at the same address.
-            return set()
-    return {name.partition("@")[0] for answer in answers for name in answer}
 
 
 def _processes(data: Path) -> list[int]:
@@ -167,7 +155,7 @@ def _name(pid: int) -> str:
     """What it is, in a word."""
     with suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        known = [word for word in words if word.partition("@")[0] in _WORKERS]
+        known = [word for word in words if word.partition("@")[0] in workers.NAMES]
         return known[0].partition("@")[0] if known else Path(words[0]).name.partition(":")[0]
     return "?"
 

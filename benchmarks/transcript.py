@@ -60,8 +60,8 @@ def measure(run: Run, directory: Path, *, usual_size: int | None) -> Iterator[Ro
         targets=(at_most(behind.p99, MOST_BEHIND_SECONDS, "s", of="the latest"),),
         note=(
             f"from a chunk's being stored to its words at the socket, by {engine}, but for its provisional last ones; "
-            "in brackets the latest. Web server and workers share the core, the stores are beside it; the first chunk "
-            "finds no model loaded"
+            "in brackets the latest. Web server and workers share the core, the stores take what is free of all; the "
+            "first chunk finds no model loaded"
         ),
     )
     yield Row("from an utterance's end to its being there to stay", "s", late, note="the rest of its chunk comes first")

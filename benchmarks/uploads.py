@@ -256,7 +256,7 @@ def _ours_and_plain(
     given = {"DJANGO_SETTINGS_MODULE": "benchmarks.plain.settings", **_store(), **environment}
     for name, command in _PLAIN.items():
         port = free_port()
-        stack.enter_context(running(command(port), is_ready=partial(listens, port), **given))
+        stack.enter_context(running(command(port), is_ready=partial(listens, port), environment=given))
         ports[name], senders[name] = port, chunks.form
     return ports, senders
 
@@ -278,7 +278,7 @@ def _tus() -> Iterator[int]:
         raise NotRunning("there is no Node")
     port = free_port()
     server = (str(_TUS / "server.mjs"), str(port))
-    with running(server, is_ready=partial(listens, port), program=node, **_store()):
+    with running(server, is_ready=partial(listens, port), program=node, environment=_store()):
         yield port
 
 

@@ -62,6 +62,8 @@ class Watchers:
             task.cancel()
         # Of one that was refused it is said why, and nobody waits for it.
         self.refused = next((error for task in done if (error := task.exception()) is not None), None)
+        if self.refused is None and ended not in done:
+            self.refused = ConnectionError("The server closed it.")
         self.all_there.set()
         self._all_told.set()
         await asyncio.gather(ended, *watching, return_exceptions=True)

@@ -57,5 +57,5 @@ def granian(port: int, application: str, interface: str) -> Sequence[str]:
 def served(application: str = EARSHOT, **environment: str) -> Iterator[int]:
     """The port of a process of the web server as it ships, with this application."""
     port = free_port()
-    with running(as_shipped(port, application), is_ready=partial(listens, port), **environment):
+    with running(as_shipped(port, application), is_ready=partial(listens, port), environment=environment):
         yield port

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import workers
 from benchmarks.processes import NotRunning, free_port
+from benchmarks.waiting import until
 from config.stack.place import PASSABLE, ROOT
 
 _START_SECONDS = 600.0
@@ -51,6 +53,8 @@ def started(**more: str) -> Iterator[Stack]:
         )
     try:
         _wait(launcher, said)
+        # What they take to get ready is no part of what is measured.
+        until(lambda: workers.answering(data) >= workers.NAMES, "the workers")
         yield Stack(data, f"http://127.0.0.1:{port}", launcher.pid, environment)
     finally:
         launcher.send_signal(signal.SIGINT)

@@ -88,7 +88,7 @@ def capability_to_pass() -> int | None:
     return next((number for number in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE) if ours & 1 << number), None)
 
 
-def _stand_back(niceness: int) -> None:
+def stand_back(niceness: int) -> None:
     """Let others have the processor first, for a process about to execute a program that begins a session.
 
     Linux divides it among sessions before it looks at their processes (sched(7), autogroup), where it does not do so
@@ -158,7 +158,7 @@ class Child:
             if account and keeps_one:
                 account.become()
             if program.niceness:
-                _stand_back(program.niceness)
+                stand_back(program.niceness)
             end_with_parent(program.orphaned, parent=launcher)
 
         log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if program.log else None

@@ -1,5 +1,7 @@
 import io
 import json
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
@@ -10,7 +12,7 @@ from benchmarks.rows import Row, Suite, at_most, faster, near
 from benchmarks.scales import Scale
 from calls import store
 
-# All but the start of everything, which takes a stack of its own: `test_start.py` has what can be tried without one.
+# All but those that start a stack of their own.
 SUITES = ["board", "calls", "erasure", "hearing", "intake", "live", "metrics", "segments", "servers", "uploads"]
 
 
@@ -149,8 +151,19 @@ def test_variants_take_turns():
 
     taken = alternate(variants, repetitions=4, step=lambda done: None, warming=0)
 
-    assert "".join(order) == "ab" + "abbaabba"
+    assert "".join(order) == "ab" + "abba" + "baab"
     assert {name: one.count for name, one in taken.items()} == {"a": 4, "b": 4}
+
+
+def test_each_comes_after_each_of_the_others_as_often():
+    order = []
+    variants = {name: Variant(run=lambda given, name=name: order.append(name) or 1) for name in ("a", "b", "c")}
+
+    alternate(variants, repetitions=6, step=lambda done: None, warming=0)
+
+    turns = ["".join(order[at : at + 3]) for at in range(3, len(order), 3)]
+    assert Counter(turn[0] for turn in turns) == {"a": 2, "b": 2, "c": 2}
+    assert set(Counter(pair for turn in turns for pair in pairwise(turn)).values()) == {2}
 
 
 def test_the_p99_of_two_hundred_is_not_the_largest_one():
