@@ -27,6 +27,12 @@ def test_a_session_starts_with_its_call(api, agent):
     assert call["tenant_id"] == agent.tenant_id
 
 
+def test_to_begin_asks_postgresql_little_more_than_an_upload_does(api, django_assert_max_num_queries):
+    api.post(SESSIONS, {}, format="json")
+    with django_assert_max_num_queries(18):
+        assert api.post(SESSIONS, {}, format="json").status_code == 201
+
+
 def test_the_same_id_again_is_the_same_session(api):
     chosen = {"id": str(uuid.uuid4())}
     first, again = (api.post(SESSIONS, chosen, format="json") for _ in range(2))

@@ -4,7 +4,9 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -48,6 +50,15 @@ def test_a_chunk_is_stored_with_what_was_said_of_it(api, session, sound):
     assert chunk.captured_at.isoformat() == "2026-01-31T09:30:00+00:00"
     assert chunk.received_at <= chunk.stored_at
     assert response.json()["checksum"] == chunk.checksum == chunk.stored_checksum
+
+
+def test_an_upload_asks_postgresql_as_often_as_is_said_of_it(api, session, sound):
+    put_chunk(api, session, 0, sound)
+    with CaptureQueriesContext(connection) as asked:
+        assert put_chunk(api, session, 1, sound).status_code == 201
+    questions = [one["sql"] for one in asked if one["sql"] not in {"BEGIN", "COMMIT"}]
+    # docs/performance.md tells this number, with the one more where a company records nobody without consent.
+    assert len(questions) + 1 <= 14, "\n".join(questions)
 
 
 def test_the_same_bytes_again_are_the_same_chunk(api, session, sound):
