@@ -83,7 +83,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`duration` is the length of the line in seconds, its gaps included but for an open end; `late` chunks came so.
+    """`duration`: how long the line is, in seconds, its gaps included but for an open end; `late` counts late chunks.
 
     `is_paused` as the recorder told it: a pause was declared and not ended, wherever the line has it by now.
     """

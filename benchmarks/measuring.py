@@ -89,8 +89,8 @@ def alternate(
 def _turn(order: Sequence[str], number: int) -> Sequence[str]:
     """Who comes after whom this time. Each finds the caches as the one before it left them.
 
-    Everybody begins as often as everybody else; and since every second time round goes backwards, of two neighbours
-    each comes after the other as often.
+    Everybody begins as often as everybody else, and since every second time round goes backwards, of two neighbours
+    each comes after the other as often; in twice as many turns as there are variants, and about so in others.
     """
     first, is_backwards = number % len(order), number // len(order) % 2
     turn = [*order[first:], *order[:first]]

@@ -1,6 +1,7 @@
 """Processes of ours beside the one that measures, on the same stores."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from django.conf import settings
 from django.db import connection
 
-from config.stack.processes import stand_back
+from config.stack.processes import end_with_parent, stand_back
 
 PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.1
@@ -48,7 +49,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=partial(stand_back, niceness),  # noqa: PLW1509 - as the launcher does
+            preexec_fn=partial(_as_launched, niceness, os.getpid()),  # noqa: PLW1509 - as the launcher does
         )
         try:
             keep_to(process.pid, core)
@@ -67,6 +68,12 @@ def running(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _as_launched(niceness: int, parent: int) -> None:
+    if niceness:
+        stand_back(niceness)
+    end_with_parent(signal.SIGKILL, parent=parent)
 
 
 def free_port() -> int:

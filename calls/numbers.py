@@ -21,6 +21,8 @@ def catch_up() -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT setval(%(sequence)s, %(highest)s) FROM {SEQUENCE} WHERE last_value < %(highest)s",  # noqa: S608
+            # One that was never used has its first number for its last.
+            f"SELECT setval(%(sequence)s, %(highest)s) FROM {SEQUENCE} "  # noqa: S608
+            "WHERE last_value < %(highest)s OR (last_value = %(highest)s AND NOT is_called)",
             {"sequence": SEQUENCE, "highest": store.highest_number()},
         )

@@ -15,7 +15,7 @@ class SwitchboardConfig(AppConfig):
 
         connection_created.connect(slow_statements.watch, dispatch_uid="slow_statements")
         # Of the apps that come after ours, all is loaded by now but what they do when they are ready.
-        loading.has_ended()
+        loading.end()
 
 
 class ServedFilesConfig(staticfiles_apps.StaticFilesConfig):

@@ -56,4 +56,4 @@ application = ProtocolTypeRouter(
 )
 # Django loads views when they are first asked for. Whoever asks first shall not wait for that.
 get_resolver().url_patterns  # noqa: B018 - which loads them
-loading.has_ended()
+loading.end()

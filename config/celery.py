@@ -58,8 +58,10 @@ def refuse_half_restored(**_: Any) -> None:
 
 @signals.worker_before_create_process.connect
 def leave_alone_what_is_loaded(**_: Any) -> None:
-    # Celery has looked at all of it by now, views with it, and is about to fork.
-    loading.has_ended()
+    # Celery has looked at all of it by now, views with it, and is about to fork; once, since from then on there is
+    # something to collect in it.
+    signals.worker_before_create_process.disconnect(leave_alone_what_is_loaded)
+    loading.end()
 
 
 @signals.celeryd_init.connect

@@ -8,12 +8,12 @@ whenever it looks for what is old. What is set aside before workers fork also st
 import gc
 
 
-def begins() -> None:
-    """From the settings, which every process of Django's reads first."""
+def begin() -> None:
+    """From the settings, which Django reads before it loads any app."""
     gc.disable()
 
 
-def has_ended() -> None:
+def end() -> None:
     """Once all apps are there, and again when more has been loaded. Nothing of it is ever looked at again."""
     gc.freeze()
     gc.enable()

@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PYTHON_LOCKS: Final = ("requirements.lock", "requirements-whisper.lock")
+# The environment to develop in has all that runs anywhere, and more; the others are what it takes to make one.
+PYTHON_LOCKS: Final = ("requirements-dev.lock", "requirements-npm.lock", "bootstrap.lock")
+# Where npm's locks are: what a browser is sent, and what uploads are measured beside.
+NPM_LOCKS: Final = ("browser", "benchmarks/tus")
 # Advisories that do not concern us, each with the reason.
 ACCEPTED: Final[Mapping[str, str]] = {}
 # What a database takes that is far away; a socket that is dead is noticed sooner.
@@ -47,7 +50,7 @@ class NotAsked(Exception):
 def main() -> int:
     found: list[Finding] = []
     missed: list[str] = []
-    for name, ask in (("Python packages", python_packages), ("the browser's packages", browser_packages)):
+    for name, ask in (("Python packages", python_packages), ("npm's packages", npm_packages)):
         try:
             theirs = sorted(one for one in ask() if one.advisory not in ACCEPTED)
         except NotAsked as away:
@@ -77,17 +80,21 @@ def python_packages() -> list[Finding]:
         return list(_of_python(packages))
 
 
-def browser_packages() -> list[Finding]:
+def npm_packages() -> list[Finding]:
     npm = shutil.which("npm")
     if npm is None:
         raise NotAsked("there is no npm on the PATH.")
+    return sorted({finding for lock in NPM_LOCKS for finding in _asked_of(npm, ROOT / lock)})
+
+
+def _asked_of(npm: str, directory: Path) -> Iterable[Finding]:
     try:
-        answer = json.loads(_run([npm, "audit", "--package-lock-only", "--json"], ROOT / "browser"))
-        if "vulnerabilities" not in answer:
-            raise NotAsked(str(answer.get("message", "npm said nothing of them."))[:300])
-        return list(_of_browser(answer["vulnerabilities"]))
+        answer = json.loads(_run([npm, "audit", "--package-lock-only", "--json"], directory))
     except ValueError:
         raise NotAsked("npm answered with something else than JSON.") from None
+    if "vulnerabilities" not in answer:
+        raise NotAsked(str(answer.get("message", "npm said nothing of them."))[:300])
+    return _of_npm(answer["vulnerabilities"])
 
 
 def images() -> list[str]:
@@ -103,7 +110,7 @@ def _of_python(packages: Iterable[Mapping[str, Any]]) -> Iterable[Finding]:
             yield Finding(package["name"], package["version"], hole["id"], ", ".join(hole["fix_versions"]))
 
 
-def _of_browser(answer: Mapping[str, Any]) -> Iterable[Finding]:
+def _of_npm(answer: Mapping[str, Any]) -> Iterable[Finding]:
     for name, package in answer.items():
         for via in package["via"]:
             # A word is another package, which has a row of its own.

@@ -11,7 +11,7 @@ from config import loading
 from config.environment import Environment
 from config.logs import logging_settings
 
-loading.begins()
+loading.begin()
 # Lets classes of Django be named with what they hold, as in ModelAdmin[User], at run time too.
 monkeypatch()
 

@@ -11,7 +11,7 @@ The story of a start, in the order of the modules:
    or one came as a Python package.
 5. `applications.py` is the table of our own processes: web, which comes first, then beat and workers.
 6. `processes.py` starts and ends one process, `readiness.py` waits until it answers, `supervisor.py` keeps
-   many alive and stops them in order, and `logs.py` bounds what they say.
+   many alive and stops them in order, and `logs.py` rotates what they say.
 7. `screen.py` prints what happens, a line at a time.
 
 Before there is an environment at all, `supported.py` says whether there can be one.

@@ -55,6 +55,8 @@ def describe(place: Place, binary: Binary, port: int, environment: dict[str, str
             *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64"),
             *("--wiredTigerEngineConfigString", "log=(file_max=4MB,prealloc=false)"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # It talks to this machine alone, and what unpacks messages had a hole in this version (CVE-2025-14847).
+            *("--networkMessageCompressors", "disabled"),
             # A set of one has nobody to hand over to; without this it waits 15 s for that.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
             # What a process was changing when it was killed stays closed to others for so long, by itself for a minute.

@@ -226,7 +226,7 @@ class Child:
         if self.program.log is None:
             return ""
         with self.program.log.open(errors="replace") as log:
-            # It was set aside since, when it is shorter than it was.
+            # Where it is shorter than it was, it was rotated since.
             has_more = os.fstat(log.fileno()).st_size >= self._log_begins
             log.seek(self._log_begins if has_more else 0)
             lines = log.read().splitlines()[-count:]

@@ -1,4 +1,4 @@
-"""Keeps processes alive and their logs within bounds, and stops them in order."""
+"""Keeps processes alive, rotates their logs, and stops them in order."""
 
 import asyncio
 import time
@@ -40,7 +40,7 @@ class Supervisor:
                 raise
         self._watches.append(asyncio.create_task(self._watch(child, ask)))
         if program.log:
-            self._watches.append(asyncio.create_task(self._bound(program.log)))
+            self._watches.append(asyncio.create_task(self._rotate(program.log)))
         return child
 
     async def stop(self) -> None:
@@ -58,14 +58,14 @@ class Supervisor:
         for child in self._children.values():
             child.kill()
 
-    async def _bound(self, log: Path) -> None:
+    async def _rotate(self, log: Path) -> None:
         while True:
             await asyncio.sleep(self._logs_seconds)
             try:
-                await asyncio.to_thread(logs.bound, log, most_bytes=self._most_log_bytes)
+                await asyncio.to_thread(logs.rotate, log, most_bytes=self._most_log_bytes)
             except OSError as error:
                 # As when the disk is full. It is tried again.
-                self._screen.say(f"  {log.name} cannot be set aside: {error.strerror}")
+                self._screen.say(f"  {log.name} cannot be rotated: {error.strerror}")
 
     async def _watch(self, child: Child, ask: Ask | None) -> None:
         program = child.program

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from audio import gaps, objects, progress, sessions, sockets
 from audio.errors import ChunkBusy, SessionConflict, SoundRemoved, StoreUnavailable, UnknownSession
-from audio.manifest import Gap
+from audio.manifest import Gap, Manifest
 from audio.models import AnalysisJob, AudioChunk, AudioChunkQuerySet, AudioSession, RecordingGap
 from audio.objects import Finding
 from audio.states import GapCause, ProcessingStatus, UploadStatus, VerdictState
@@ -75,6 +75,13 @@ def lines(rows: list[tuple[Any, ...]], form: str, *, of: int) -> SafeString:
     return (
         format_html("<ul>{}{}</ul>", format_html_join("", f"<li>{form}</li>", rows), more) if rows else SafeString("–")
     )
+
+
+def _manifest_of(session: Any) -> Manifest:
+    """Laid out once for a page, of which several fields tell."""
+    if not hasattr(session, "laid_out"):
+        session.laid_out = sessions.manifest_of(session)
+    return session.laid_out  # type: ignore[no-any-return]
 
 
 def _gap_in_words(gap: Gap) -> str:
@@ -298,7 +305,7 @@ class SessionAdmin(OfRecordings):
 
     @admin.display(description="Verdict")
     def verdict(self, session: AudioSession) -> SafeString:
-        whole = sessions.manifest_of(session)
+        whole = _manifest_of(session)
         told = [
             VERDICTS[whole.state],
             f"{words.duration(whole.sound_seconds)} of sound on {words.duration(whole.duration)}",
@@ -312,12 +319,12 @@ class SessionAdmin(OfRecordings):
 
     @admin.display(description="Gaps")
     def gaps(self, session: AudioSession) -> SafeString:
-        found = sessions.manifest_of(session).gaps
+        found = _manifest_of(session).gaps
         return lines([(_gap_in_words(gap),) for gap in found[:MOST_SHOWN]], "{}", of=len(found))
 
     @admin.display(description="Paused now", boolean=True)
     def paused(self, session: AudioSession) -> bool:
-        return gaps.is_paused(session, sessions.manifest_of(session))
+        return gaps.is_paused(session, _manifest_of(session))
 
     @admin.display(description="Consent")
     def consents(self, session: AudioSession) -> SafeString:

@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, cycle
 
 import psycopg
 import redis
@@ -75,9 +75,13 @@ class Looks:
 class Flow:
     """`hold` returns once it is held in its midst, `let_go` has it go on; `finish` waits for all that was begun."""
 
+    # How far beyond its beginning it is held, in moments of `killing`: now here and now there.
+    DEPTHS = (0,)
+
     def __init__(self, stack):
         self.stack, self.looks = stack, Looks(stack)
         self.held = []
+        self.turns, self.depths = count(), cycle(self.DEPTHS)
 
     def let_go(self):
         killing.let_go(self.held)
@@ -85,7 +89,9 @@ class Flow:
 
 
 class Uploads(Flow):
-    """A recorder's chunks: held when a row is claimed and its object is on its way to the store."""
+    """A recorder's chunks: held when a row is claimed and its object on its way to the store, or there already."""
+
+    DEPTHS = (0, 2, 4)
 
     def __init__(self, stack):
         super().__init__(stack)
@@ -96,7 +102,11 @@ class Uploads(Flow):
     def hold(self, victim):
         begun = len(self.sent)
         self.held = killing.held_in_the_midst(
-            self.stack, "web server", lambda: self._is_being_stored(begun), push=lambda: self._send_one_more(begun)
+            self.stack,
+            "web server",
+            lambda: self._is_being_stored(begun),
+            deep=next(self.depths),
+            push=lambda: self._send_one_more(begun),
         )
 
     def finish(self):
@@ -148,7 +158,12 @@ class Uploads(Flow):
 
 
 class Hearing(Flow):
-    """A few seconds of speech: held when a worker is transcribing it, or analysing it when that one is to die."""
+    """A few seconds of speech: held when a worker is analysing it or transcribing it, in turns; what a worker that is
+    to die does.
+    """
+
+    # From its claim to what it writes at last.
+    DEPTHS = (0, 12, 60, 25, 120, 6, 40)
 
     def __init__(self, stack):
         super().__init__(stack)
@@ -162,17 +177,17 @@ class Hearing(Flow):
         assert self.words
 
     def hold(self, victim):
-        kind, whose = (
-            ("analysis", "analysis worker")
-            if victim == "analysis worker"
-            else (
-                "transcription",
-                "transcription worker",
-            )
-        )
+        whose = ("analysis worker", "transcription worker")[next(self.turns) % 2]
+        if victim in {"analysis worker", "transcription worker"}:
+            whose = victim
+        kind = whose.partition(" ")[0]
         begun = len(self.sessions)
         self.held = killing.held_in_the_midst(
-            self.stack, whose, lambda: self._is_at_it(begun, kind), push=lambda: self._record_if_all_is_heard(begun)
+            self.stack,
+            whose,
+            lambda: self._is_at_it(begun, kind),
+            deep=next(self.depths),
+            push=lambda: self._record_if_all_is_heard(begun),
         )
 
     def finish(self):
@@ -213,6 +228,8 @@ class Hearing(Flow):
 class Batches(Flow):
     """Conversations and segments in batches: held when a consumer has taken conversations and not yet stored them."""
 
+    DEPTHS = (0, 3, 6, 1)
+
     def __init__(self, stack):
         super().__init__(stack)
         self.numbers = count()
@@ -222,7 +239,11 @@ class Batches(Flow):
 
     def hold(self, victim):
         self.held = killing.held_in_the_midst(
-            self.stack, "intake", lambda: self.looks.taken_just_now() > 0, push=self._send_some_more
+            self.stack,
+            "intake",
+            lambda: self.looks.taken_just_now() > 0,
+            deep=next(self.depths),
+            push=self._send_some_more,
         )
 
     def finish(self):
@@ -279,7 +300,10 @@ class Batches(Flow):
 
 
 class Hours(Flow):
-    """The job that fills hours and rolls up days: held at one of its steps, another one each time."""
+    """The job that fills hours and rolls up days: held at one of its steps, another one each time.
+
+    It is the job that a worker has for a task, in a process of its own; whoever is killed beside it is somebody else.
+    """
 
     STEPS = (f"insert {ROWS}", f"insert {HOURS}", f"update {FILLS}", f"insert {DAYS}", f"update {ROLLS}", "EVALSHA")
     START = a_past_midnight(2) - HOUR
@@ -292,7 +316,6 @@ class Hours(Flow):
         self.truth = Truth(tenants=(self.tenant_id,))
         environment = {**self.looks.addresses, "EARSHOT_DATA": str(stack.data)}
         self.workers = Workers({**environment, "EARSHOT_S3_BUCKET": "", "EARSHOT_ARCHIVE_BUCKET": ""})
-        self.turns = count()
         self.runs, self.ended = [], Counter()
 
     def hold(self, victim):
@@ -344,6 +367,9 @@ class Hours(Flow):
 class Erasures(Flow):
     """Customers who ask to be forgotten: held when a worker has erased some of somebody and not yet all."""
 
+    # Steps that are done by then.
+    DEPTHS = (1, 6, 11, 3, 14, 8)
+
     def __init__(self, stack, people):
         super().__init__(stack)
         self.client, self.privacy = patient_of(stack, "demo-supervisor"), patient_of(stack, "demo-privacy")
@@ -362,7 +388,8 @@ class Erasures(Flow):
         )
         assert asked.status_code == 202, asked.text
         self.requests.append(asked.json()["id"])
-        self.held = killing.held_in_the_midst(self.stack, "general worker", self._is_half_done)
+        done = next(self.depths)
+        self.held = killing.held_in_the_midst(self.stack, "general worker", lambda: self._is_half_done(done))
 
     def finish(self):
         for request_id in self.requests:
@@ -381,9 +408,9 @@ class Erasures(Flow):
             assert not any(row["left"] or row["found_again"] for row in steps), steps
         assert self._found() == self._words(self.people[len(self.requests) :])
 
-    def _is_half_done(self):
+    def _is_half_done(self, done):
         state, steps = self._standing(self.requests[-1])
-        return state in {"running", "verifying"} and len(steps) > 0
+        return state in {"running", "verifying"} and len(steps) >= done
 
     def _standing(self, request_id):
         row = self.looks.row("SELECT state, stores FROM crm_erasurerequest WHERE id = %s", [request_id])

@@ -35,26 +35,30 @@ def kill(stack, victim):
             _send(one, signal.SIGKILL)
 
 
-def held_in_the_midst(stack, whose, is_in_midst, *, push=lambda: None, patience=300):
+def held_in_the_midst(stack, whose, is_in_midst, *, deep=0, push=lambda: None, patience=300):
     """Stop all processes of a victim's name at a moment at which `is_in_midst()`; their ids, for `let_go`.
 
     Whoever is not in its midst goes on for a moment and is looked at again; before that, `push` may give it something
-    to do.
+    to do. Whoever is in it goes on for `deep` moments more, and half as many the next time if it is over by then.
     """
     between = threading.Event()
     ends = time.monotonic() + patience
-    processes = []
+    processes, seen = [], 0
     while time.monotonic() < ends:
         push()
         processes = [one for one in processes if _runs(one)] or stack.processes(*VICTIMS[whose])
         for process in processes:
             _send(process, signal.SIGSTOP)
         if processes and all(_has_stopped(process) for process in processes) and is_in_midst():
-            if set(stack.processes(*VICTIMS[whose])) == set(processes):
-                return processes
-            # One that began after the first look is not held.
-            let_go(processes)
-            processes = []
+            seen += 1
+            if seen > deep:
+                if set(stack.processes(*VICTIMS[whose])) == set(processes):
+                    return processes
+                # One that began after the first look is not held.
+                let_go(processes)
+                processes = []
+        elif seen:
+            deep, seen = deep // 2, 0
         let_go(processes)
         between.wait(_SLICE_SECONDS)
     raise AssertionError(f"Waited {patience} s for the {whose} to be in the midst of it.")

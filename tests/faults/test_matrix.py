@@ -15,8 +15,9 @@
 | object store         | x       | x       | x       | x     | x        |
 
 Every cross is one moment: whoever does the work was stopped while the stores themselves said that it is half done, all
-five of them at once, and went on when the victim was dead. What is then true of each flow is in `flows.py`. One victim
-comes right after another: that each flow can be held in its midst again is how it is known to have recovered.
+five of them at once, and went on when the victim was dead. From victim to victim that is now soon after the beginning
+and now shortly before the end. What is then true of each flow is in `flows.py`. One victim comes right after another:
+that each flow can be held in its midst again is how it is known to have recovered.
 
 Beside this, jobs of figures die at each single step (`test_hours.py`, `test_archived.py`), and an erasure whose worker
 dies over and over is searched for in the raw bytes of all stores (`tests/journeys/test_erasure.py`).
