@@ -1,7 +1,7 @@
 """A thousand recorders at once: whether anything is lost, how long each waits, and what the server holds of them.
 
-`make bench ONLY=recorders` has them play for some six minutes; `make bench ONLY=ladder` has more and more of them, two
-minutes each, until something gives way.
+`make bench ONLY=recorders` has them play for some seven minutes; `make bench ONLY=ladder` has more and more of them,
+two minutes each, until something gives way.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,8 @@ def measure(run: Run) -> Iterator[Row]:
     crowd = run.scale.pick(
         tiny=Crowd(10, Times(ramp=2.0, interval=2.0, chunks=2), drained=120.0, to_the_end=True),
         small=Crowd(100, Times(ramp=20.0, interval=INTERVAL_SECONDS, chunks=2), drained=20.0),
-        usual=Crowd(1000, Times(ramp=60.0, interval=INTERVAL_SECONDS, chunks=10), drained=60.0),
+        # All of them send at the same time for five minutes.
+        usual=Crowd(1000, Times(ramp=60.0, interval=INTERVAL_SECONDS, chunks=11), drained=60.0),
     )
     run.telling("a whole Earshot starts")
     with stack.started() as running, inside.beside(running) as beside:
@@ -84,8 +85,8 @@ def rows_of(played: Played) -> Iterator[Row]:
             f"an event, from its making to a socket, {len(events)} times",
             "ms",
             figures(events),
-            note=f"{_percentiles(events)}; {len(played.told['opening'])} sockets opened in "
-            f"{figures(played.told['opening']).median:.0f} ms",
+            note=f"{_percentiles(events)}; {played.told['missed']} missed by their numbers; "
+            f"{len(played.told['opening'])} sockets opened in {figures(played.told['opening']).median:.0f} ms",
         )
     yield _memory(played)
     yield from _processor(played)
@@ -93,9 +94,11 @@ def rows_of(played: Played) -> Iterator[Row]:
 
 
 def refuse_losses(played: Played) -> None:
-    """Raise WrongAnswer for what was acknowledged and is not there, or is there twice."""
+    """Raise WrongAnswer for what was acknowledged and is not there, or is there twice, or was not told a watcher."""
     wrong = [f"{kind}: {one}" for kind, several in played.found.items() for one in several]
     wrong += [f"refused: {one['session_id']}, {one['refusal']}" for one in played.told["recordings"] if one["refusal"]]
+    if missed := played.told["missed"]:
+        wrong.append(f"events: {missed} did not come to a socket that was open")
     wrong += [f"verify_blobs: {count} {finding}" for finding, count in played.verified.items() if finding != "right"]
     if wrong:
         more = f" … and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""

@@ -59,6 +59,7 @@ async def play(order: dict[str, Any]) -> dict[str, Any]:
         "refusals": dict(told.refusals.most_common()),
         "late": told.late,
         "events": told.events,
+        "missed": told.missed,
         "opening": told.opening,
         "cut_off": told.cut_off,
         "repeated": told.repeated,

@@ -80,6 +80,11 @@ class Recording:
         }
 
 
+def _number_of(seq: str | None) -> int:
+    """An event's within its epoch, from 1; 0 of what is no event."""
+    return int(seq.rpartition("-")[2]) if seq else 0
+
+
 class Recorder:
     def __init__(self, wire: Wire, recording: Recording, takes: list[Take], times: Times) -> None:
         self.wire, self.recording, self.takes, self.times = wire, recording, takes, times
@@ -181,13 +186,18 @@ class Recorder:
                     proxy=None,
                     open_timeout=30,
                 ) as socket:
+                    known = 0
                     async for text in socket:
                         frame = orjson.loads(text)
+                        number = _number_of(frame["seq"])
                         if frame["type"] == "session":
                             told.opening.append((time.perf_counter() - began) * 1000)
-                        elif frame["seq"] is not None:
+                            known = number
+                        elif number:
                             at = datetime.fromisoformat(frame["at"])
                             told.events.append((datetime.now(UTC) - at).total_seconds() * 1000)
+                            told.missed += max(number - known - 1, 0)
+                            known = max(number, known)
             except (WebSocketException, OSError, TimeoutError) as error:
                 told.refusals[f"socket: {type(error).__name__}"] += 1
                 await asyncio.sleep(AWAY_SECONDS)

@@ -34,7 +34,7 @@ class Told:
 
     `taken` is of its last try alone; `until_taken` from its first one on, with all that were turned away and all waits.
     `refusals` counts what was asked again, by kind and reason. `late` is by how much recorders' turns came too late,
-    which is this process's own slowness and none of the server's.
+    which is this process's own slowness and none of the server's. `missed` are events that an open socket was not told.
     """
 
     taken: dict[str, list[float]] = field(default_factory=dict)
@@ -45,6 +45,7 @@ class Told:
     opening: list[float] = field(default_factory=list)
     cut_off: int = 0
     repeated: int = 0
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
