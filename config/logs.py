@@ -4,9 +4,11 @@ Values that name a person never go into a log, and neither does a person's id: s
 """
 
 import re
+import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -72,7 +74,7 @@ def logging_settings(*, level: str) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"output": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+        "handlers": {"output": {"class": "logging.StreamHandler", "stream": _stream(), "formatter": "json"}},
         "root": {"handlers": ["output"], "level": level},
         "loggers": {
             # Every 4xx would be a warning here beside our own line; a 5xx is an error and comes with its traceback.
@@ -88,6 +90,11 @@ def logging_settings(*, level: str) -> dict[str, Any]:
             "uvicorn.error": {"level": "WARNING"},
         },
     }
+
+
+def _stream() -> str:
+    """What a command prints may be read by another program, as a token is; what it logs is none of that."""
+    return "ext://sys.stderr" if Path(sys.argv[0]).name == "manage.py" else "ext://sys.stdout"
 
 
 def _without_values(event: Any) -> Any:

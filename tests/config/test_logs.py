@@ -1,12 +1,17 @@
 """What a process writes to its log, read from outside it."""
 
 import json
+import os
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
+from django.db import connection
 
 from config import logs
+from tests.builders import make_tenant, make_user
 
 ASK = """
 import django, sys
@@ -115,3 +120,18 @@ def test_what_stood_in_a_row_stays_out_of_the_line_about_a_task_that_failed(said
     told = logs._without_values({"event": said, "exception": said})
     assert "ada" not in str(told)
     assert told["event"][:9] == said[:9]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_command_prints_is_all_that_another_program_reads():
+    """As in `TOKEN=$(manage.py issue_token …)`, while every statement is slow enough to be logged."""
+    agent = make_user(make_tenant(), "agent")
+    asked = [sys.executable, "manage.py", "issue_token", agent.username]
+    database = (
+        urlsplit(os.environ["EARSHOT_DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    )
+    environment = {**os.environ, "EARSHOT_DATABASE_URL": database, "EARSHOT_SLOW_MS": "0"}
+    ran = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=settings.BASE_DIR, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.split()) == 1
+    assert any(line.startswith("{") for line in ran.stderr.splitlines())

@@ -163,7 +163,7 @@ class Hearing(Flow):
     """
 
     # From its claim to what it writes at last.
-    DEPTHS = (0, 12, 60, 25, 120, 6, 40)
+    DEPTHS = (0, 6, 30, 12, 60, 3, 20)
 
     def __init__(self, stack):
         super().__init__(stack)

@@ -25,10 +25,11 @@ _ids = itertools.count(1)
 WITH_DATABASE = settings(
     max_examples=scaled(25, 250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-TENANTS = st.one_of(st.none(), st.integers(1, 3))
+# Ids that no other test gives: whoever was erased by one is known to the archive as that for good.
+TENANTS = st.one_of(st.none(), st.integers(980_001, 980_003))
 PEOPLE = st.one_of(
-    st.integers(1, 4).map(person_keys.of_user),
-    st.integers(1, 4).map(person_keys.of_contact),
+    st.integers(980_001, 980_004).map(person_keys.of_user),
+    st.integers(980_001, 980_004).map(person_keys.of_contact),
     st.builds(
         person_keys.of_external, st.sampled_from(["web", "a:b", "%"]), st.sampled_from(["1", "b:1", "é☕", "\0"])
     ),
