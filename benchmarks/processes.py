@@ -71,8 +71,7 @@ def running(
 
 
 def _as_launched(niceness: int, parent: int) -> None:
-    if niceness:
-        stand_back(niceness)
+    stand_back(niceness)
     end_with_parent(signal.SIGKILL, parent=parent)
 
 

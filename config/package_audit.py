@@ -84,7 +84,7 @@ def npm_packages() -> list[Finding]:
     npm = shutil.which("npm")
     if npm is None:
         raise NotAsked("there is no npm on the PATH.")
-    return sorted({finding for lock in NPM_LOCKS for finding in _asked_of(npm, ROOT / lock)})
+    return [*{finding for lock in NPM_LOCKS for finding in _asked_of(npm, ROOT / lock)}]
 
 
 def _asked_of(npm: str, directory: Path) -> Iterable[Finding]:

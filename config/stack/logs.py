@@ -10,14 +10,14 @@ from typing import Final
 MOST_BYTES: Final = 50 * 2**20
 
 
-def rotate(log: Path, *, most_bytes: int = MOST_BYTES) -> bool:
-    """Set the newest `most_bytes` of a longer file aside as `NAME.1`, in the place of what was there. Whether it was.
+def rotate(log: Path, *, most_bytes: int = MOST_BYTES) -> None:
+    """Set the newest `most_bytes` of a longer file aside as `NAME.1`, in the place of what was there.
 
     Its writer has it open to append, and goes on at the beginning of an empty file. What is said between the copy and
     that moment is lost. Raises OSError, and leaves all as it is, where there is no room for a copy.
     """
     if not log.exists() or log.stat().st_size <= most_bytes:
-        return False
+        return
     copy = log.with_name(f"{log.name}.new")
     try:
         with log.open("rb") as source, os.fdopen(os.open(copy, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as target:
@@ -29,4 +29,3 @@ def rotate(log: Path, *, most_bytes: int = MOST_BYTES) -> bool:
             copy.unlink()
         raise
     os.truncate(log, 0)
-    return True

@@ -92,8 +92,10 @@ def stand_back(niceness: int) -> None:
     """Let others have the processor first, for a process about to execute a program that begins a session.
 
     Linux divides it among sessions before it looks at their processes (sched(7), autogroup), where it does not do so
-    among control groups.
+    among control groups. With 0 nothing is changed.
     """
+    if not niceness:
+        return
     os.nice(niceness)
     with suppress(OSError):
         group = os.open("/proc/self/autogroup", os.O_WRONLY)
@@ -157,8 +159,7 @@ class Child:
         def before_exec() -> None:
             if account and keeps_one:
                 account.become()
-            if program.niceness:
-                stand_back(program.niceness)
+            stand_back(program.niceness)
             end_with_parent(program.orphaned, parent=launcher)
 
         log = os.open(program.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if program.log else None
